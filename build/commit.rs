@@ -51,8 +51,8 @@ pub(crate) fn shorten(hash: &str) -> Option<String> {
 /// The checked-out commit of the repository whose work tree is this folder. `None` without git, without a commit, and for a folder
 /// within a repository, which belongs to something else.
 pub(crate) fn checked_out(folder: &Path) -> Option<CheckedOut> {
-    let said = git(folder, &["rev-parse", "--show-prefix", "HEAD"])?;
-    let (prefix, hash) = said.split_once('\n')?;
+    let output = git(folder, &["rev-parse", "--show-prefix", "HEAD"])?;
+    let (prefix, hash) = output.split_once('\n')?;
     if !prefix.is_empty() {
         return None;
     }

@@ -8,6 +8,9 @@
 
 #[path = "checks/content_disposition.rs"]
 mod content_disposition;
+#[expect(dead_code, reason = "the journal has more use of it")]
+#[path = "../src/journal/file/entry_codec.rs"]
+mod entry_codec;
 #[path = "checks/filter.rs"]
 mod filter;
 #[path = "checks/frames.rs"]
@@ -16,9 +19,6 @@ mod frames;
 mod journal_records;
 #[path = "checks/rest_answers.rs"]
 mod rest_answers;
-#[expect(dead_code, reason = "the journal has more use of it")]
-#[path = "../src/journal/file/row.rs"]
-mod row;
 #[path = "checks/settings.rs"]
 mod settings;
 

@@ -42,7 +42,7 @@ type Failure = (Exit, Box<dyn std::error::Error>);
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let environment = Environment::read().map_err(|error| (Exit::Usage, error.into()))?;
     let log = arguments.log.clone();
-    let says_notices = matches!(arguments.task, Some(CliCommand::Watch(_)));
+    let says_notices = matches!(arguments.command, Some(CliCommand::Watch(_)));
     cli::logging::start(&if says_notices { log.without_notices() } else { log }).map_err(failed)?;
     let sandboxed = arguments.starts_in_sandbox();
     // A sandbox leaves no files behind, unless the operator named a folder.
@@ -67,7 +67,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let profile = arguments.profile.clone();
     let ended = |error: CliError| (error.exit(), error.into());
-    match arguments.task {
+    match arguments.command {
         None => {
             let display = ui::Display::find().map_err(failed)?;
             // The engine reports problems with the settings when it opens them.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use privicore_monitor::activity::{Activities, Column, Filter, Refresh, View};
+use privicore_monitor::activity::{Activities, Filter, Refresh, SortKey, View};
 
 use crate::ingest::LINK_LIFETIME;
 use crate::table::Row;
@@ -41,7 +41,7 @@ pub(crate) fn rows(count: usize) -> Vec<Row> {
 
         let mut view = View::new();
         view.refresh(&mut activities, BUDGET);
-        view.set_sort(Some((Column::Id, false)));
+        view.set_sort(Some((SortKey::Id, false)));
         let (time, sort_slice) = to_the_end(&mut view, &mut activities);
         sorting.push(time);
         // Takes the round with the fewest disturbances. A slice is so short that other work on the machine would show in

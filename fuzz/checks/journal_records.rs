@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
-use super::row;
+use super::entry_codec;
 
 pub(crate) fn check(bytes: &[u8]) {
     thread_local! {
@@ -22,7 +22,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let read = |kind: i64, id: Value, payload: Value| {
         JOURNAL.with(|journal| {
             let mut statement = journal.prepare_cached("SELECT 7, 8, ?1, ?2, ?3").expect("prepared");
-            statement.query_row((kind, id, payload), row::read).expect("a row is an entry")
+            statement.query_row((kind, id, payload), entry_codec::read).expect("a row is an entry")
         })
     };
     let entry = read(i64::from(*kind), id, Value::Text(payload));
@@ -31,7 +31,10 @@ pub(crate) fn check(bytes: &[u8]) {
         ToSqlOutput::Borrowed(ValueRef::Text(text)) => Value::Text(String::from_utf8_lossy(text).into_owned()),
         other => panic!("no text: {other:?}"),
     };
-    let again =
-        read(row::kind(&entry), Value::Text(entry.key.id().to_owned()), owned(row::payload(&entry).expect("JSON")));
+    let again = read(
+        entry_codec::kind(&entry),
+        Value::Text(entry.key.id().to_owned()),
+        owned(entry_codec::payload(&entry).expect("JSON")),
+    );
     assert_eq!(again, entry, "it is not read as it was written");
 }

@@ -5,9 +5,9 @@
 mod activity;
 #[path = "../checks/journal_records.rs"]
 mod check;
+#[path = "../../src/journal/file/entry_codec.rs"]
+mod entry_codec;
 #[path = "../../src/protocol/mod.rs"]
 mod protocol;
-#[path = "../../src/journal/file/row.rs"]
-mod row;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::check(bytes));

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use crate::activity::stats::completeness::GapState;
 use crate::activity::time::time_reference::TimeReference;
 use crate::activity::time::timestamp::Timestamp;
-use crate::protocol::{DataBody, Message, is_hidden, is_terminal_control, visible};
+use crate::protocol::{DataBody, Message, is_hidden, is_terminal_control, sanitize};
 
+use super::activity_values::{Activity, Evidence};
 use super::entry::{Entry, Fact, GapCause, Kind, LocalEvent, StatusCheck};
-use super::read::{Activity, Evidence};
 use super::row::unreadable_text;
 use super::status::Status;
 
@@ -175,7 +175,7 @@ impl Record {
             &self.message,
         ];
         let shown: Vec<String> =
-            parts.iter().filter(|part| !part.is_empty()).map(|part| visible(part).into_owned()).collect();
+            parts.iter().filter(|part| !part.is_empty()).map(|part| sanitize(part).into_owned()).collect();
         let mut line = shown.join("  ");
         line.push('\n');
         line
@@ -229,7 +229,7 @@ fn cell(text: &str) -> String {
         .chars()
         .map(|character| {
             if is_terminal_control(character) {
-                visible(character.encode_utf8(&mut [0; 4])).into_owned()
+                sanitize(character.encode_utf8(&mut [0; 4])).into_owned()
             } else {
                 character.into()
             }

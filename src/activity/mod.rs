@@ -5,11 +5,11 @@
 //! rows to show. No I/O, no clock, no egui.
 
 pub(crate) mod activities;
+pub(crate) mod activity_values;
 pub(crate) mod collections;
 pub(crate) mod entry;
 pub mod export_record;
 pub(crate) mod filter;
-pub(crate) mod read;
 pub(crate) mod row;
 pub mod stats;
 pub(crate) mod status;
@@ -22,6 +22,7 @@ pub use activities::eviction_state::{Incomplete, ROWS_IN_MEMORY};
 pub use activities::gaps::RecoveredGaps;
 pub use activities::lookup_result::{LOOKUP_BATCH, RowHint};
 pub use activities::row_id::RowId;
+pub use activity_values::{Activity, Evidence, bytes};
 pub use collections::path_text::{path_of_text, text_of_path};
 pub use entry::{
     ActivityKey, Decryption, DownloadFailure, DownloadReceipt, Entry, Fact, Gap, GapCause, Kind, LocalEvent, Requested,
@@ -30,19 +31,18 @@ pub use entry::{
 pub use filter::error::{FilterError, Problem};
 pub use filter::evaluate::WholeTexts;
 pub use filter::expression::Filter;
-pub use filter::names::Field;
-pub use filter::slip::Suggestion;
-pub use read::{Activity, Evidence, bytes};
+pub use filter::fields::Field;
+pub use filter::suggestion::Suggestion;
 pub use stats::completeness::{CompetingConsumer, GapState, StatusAnswer};
 pub use stats::outcome_counts::OutcomeCounts;
 pub use stats::summary::{BINS, BINS_PER_DECADE, Insight, TimeRange, bin_start};
 pub use status::{Counts, Status, StatusFilter};
-pub use status_rules::{Openness, command_is_pending, expiry_of, is_lasting_outcome};
+pub use status_rules::{OpenState, command_is_pending, expiry_of, is_lasting_outcome};
 pub use time::latency::ExpectedLatency;
-pub use time::since::{ParseTimeError, TimeSpec};
 pub use time::time_reference::TimeReference;
+pub use time::time_spec::{ParseTimeError, TimeSpec};
 pub use time::timestamp::Timestamp;
-pub use view::order::Column;
+pub use view::sort_order::SortKey;
 pub use view::{Refresh, View};
 
 #[cfg(test)]

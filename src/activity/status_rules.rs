@@ -7,21 +7,21 @@ use super::entry::{ActivityKey, DownloadFailure, Entry, Fact, Gap, Kind, LocalEv
 
 /// The facts that are still open in one activity; settled if there are none.
 ///
-/// Apply the activity's entries in ascending order with [`Openness::after`]. It keeps nothing about what was settled before: an
+/// Apply the activity's entries in ascending order with [`OpenState::after`]. It keeps nothing about what was settled before: an
 /// outcome that is repeated as pending counts as open again. So it may keep too much, but never too little.
 ///
-/// It also says whether the newest entry, on its own, would read as open ([`Openness::ends_late`]): for example a label given after
-/// the outcome, or a status update after the link expired. Code that removes the oldest entries must not leave such an entry
-/// behind.
+/// It also says whether the newest entry, on its own, would read as open ([`OpenState::newest_reads_open`]): for example a label
+/// given after the outcome, or a status update after the link expired. Code that removes the oldest entries must not leave such an
+/// entry behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Openness(u16);
+pub struct OpenState(u16);
 
-impl Openness {
+impl OpenState {
     /// Nothing is open.
     pub const SETTLED: Self = Self(0);
 
     /// Nothing is open, because the fetchable data has expired: a repeat of an earlier state opens nothing.
-    pub const EXPIRED: Self = Self(Self::SETTLED_LATE);
+    pub const EXPIRED: Self = Self(Self::SETTLED_FLAGS);
 
     /// An outcome is expected.
     const PENDING: u16 = 1;
@@ -45,20 +45,20 @@ impl Openness {
     const NAMES_OPEN: u16 = 1 << 9;
 
     /// The newest entry alone would read as open, or would with a repeat of an earlier state.
-    const LATE: u16 = 1 << 10;
+    const NEWEST_READS_OPEN: u16 = 1 << 10;
     /// The fetchable data had already expired when the newest entry arrived: an entry that repeats an earlier state opens nothing.
-    const OVER: u16 = 1 << 11;
+    const DATA_EXPIRED: u16 = 1 << 11;
 
     /// Something was delivered after the GET was started.
     const NEWER: u16 = 1 << 12;
 
     /// Not open, but must be known about settled activities.
-    const SETTLED_LATE: u16 = Self::LATE | Self::OVER;
+    const SETTLED_FLAGS: u16 = Self::NEWEST_READS_OPEN | Self::DATA_EXPIRED;
 
     /// Everything that belongs to a link and a stream; used up together.
     const DELIVERY: u16 = Self::LINK | Self::TOKEN | Self::STREAM | Self::ADDRESS;
 
-    /// Restores a value from [`Openness::bits`].
+    /// Restores a value from [`OpenState::bits`].
     pub fn from_bits(bits: u16) -> Self {
         Self(bits)
     }
@@ -82,9 +82,9 @@ impl Openness {
 
     /// What is open.
     fn open(self) -> Self {
-        let open = self.without(Self::SETTLED_LATE);
+        let open = self.without(Self::SETTLED_FLAGS);
         // Once the data has expired, `STREAM-READY` opens nothing until its token arrives.
-        if self.has(Self::OVER) && open.0 == Self::STREAM { Self::SETTLED } else { open }
+        if self.has(Self::DATA_EXPIRED) && open.0 == Self::STREAM { Self::SETTLED } else { open }
     }
 
     /// Whether nothing is open.
@@ -93,8 +93,8 @@ impl Openness {
     }
 
     /// Whether nothing is open but the newest entries alone would not show that. Such an activity's entries are removed together.
-    pub fn ends_late(self) -> bool {
-        self.is_settled() && self.has(Self::LATE)
+    pub fn newest_reads_open(self) -> bool {
+        self.is_settled() && self.has(Self::NEWEST_READS_OPEN)
     }
 
     /// Whether nothing is open, and the newest entry alone shows it.
@@ -108,8 +108,8 @@ impl Openness {
     }
 
     /// Whether the fetchable data has expired and nothing fetchable arrived since.
-    fn is_over(self) -> bool {
-        self.is_settled() && self.has(Self::OVER)
+    fn is_expired(self) -> bool {
+        self.is_settled() && self.has(Self::DATA_EXPIRED)
     }
 
     /// The rest if the activity is known to have been settled before, so that an entry that repeats an earlier state opens nothing.
@@ -117,7 +117,7 @@ impl Openness {
     pub fn if_settled_before(self) -> Option<Self> {
         // `STREAM-READY` is kept for its token.
         let repeats =
-            !self.is_settled() && self.without(Self::SETTLED_LATE | Self::PENDING | Self::STREAM) == Self::SETTLED;
+            !self.is_settled() && self.without(Self::SETTLED_FLAGS | Self::PENDING | Self::STREAM) == Self::SETTLED;
         repeats.then_some(Self(self.0 & Self::STREAM | Self::EXPIRED.0))
     }
 
@@ -165,8 +165,8 @@ impl Openness {
     pub fn after(self, key: &ActivityKey, fact: &Fact) -> Self {
         let after = self.opened_by(key, fact);
         match key.kind() {
-            Kind::Command | Kind::Data if is_lasting_outcome(fact) => after.without(Self::SETTLED_LATE),
-            Kind::Command | Kind::Data => after.with(Self::LATE),
+            Kind::Command | Kind::Data if is_lasting_outcome(fact) => after.without(Self::SETTLED_FLAGS),
+            Kind::Command | Kind::Data => after.with(Self::NEWEST_READS_OPEN),
             Kind::Message | Kind::Gap => after,
         }
     }
@@ -193,7 +193,7 @@ impl Openness {
     fn after_delivery(self, delivery: &DataBody) -> Self {
         match delivery {
             // A repeat: the data it reports on was already delivered.
-            DataBody::Text(_) | DataBody::Other { .. } if self.is_over() => self,
+            DataBody::Text(_) | DataBody::Other { .. } if self.is_expired() => self,
             DataBody::Text(_) | DataBody::Other { .. } => self.with(Self::PENDING),
             DataBody::Inline { .. } => self.without(Self::PENDING).with(Self::INLINE),
             // A new delivery: earlier facts don't belong to it.
@@ -215,7 +215,7 @@ impl Openness {
 
     fn after_local_event(self, event: &LocalEvent) -> Self {
         match event {
-            LocalEvent::Requested(_) | LocalEvent::Tracked if self.is_over() => self,
+            LocalEvent::Requested(_) | LocalEvent::Tracked if self.is_expired() => self,
             LocalEvent::Requested(_) | LocalEvent::Tracked => self.with(Self::PENDING),
             LocalEvent::Fetching { .. } => self.without(Self::NEWER).with(Self::FETCHING),
             LocalEvent::Saved { .. } => Self::SETTLED,
@@ -292,7 +292,8 @@ mod tests {
         let key = ActivityKey::Data("r".into());
         let fetching = Fact::Local(LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() });
         let ended = |why| Fact::Local(LocalEvent::NotSaved { why, sentence: String::new(), part: None });
-        let state_after = |facts: &[&Fact]| facts.iter().fold(Openness::SETTLED, |state, fact| state.after(&key, fact));
+        let state_after =
+            |facts: &[&Fact]| facts.iter().fold(OpenState::SETTLED, |state, fact| state.after(&key, fact));
         let (link, token, collecting) = (data(1, "https://h/?auth=hidden"), data(1, "a-token"), data(0, "Collecting"));
         let not_sent = ended(DownloadFailure::NotStarted);
         assert!(state_after(&[&link, &fetching, &not_sent]).is_ready());
@@ -310,13 +311,13 @@ mod tests {
     fn after_a_link_expired_a_repeated_state_opens_nothing_and_another_link_does() {
         let key = ActivityKey::Data("r".into());
         let (link, collecting) = (data(1, "https://h/?auth=hidden"), data(0, "Collecting"));
-        let late = Openness::SETTLED.after(&key, &link).after(&key, &collecting);
+        let late = OpenState::SETTLED.after(&key, &link).after(&key, &collecting);
         assert!(late.is_ready());
-        let late = Openness::EXPIRED;
-        assert!(late.is_settled() && late.ends_late() && !late.can_be_dropped());
+        let late = OpenState::EXPIRED;
+        assert!(late.is_settled() && late.newest_reads_open() && !late.can_be_dropped());
         let again = late.after(&key, &collecting).after(&key, &Fact::Local(LocalEvent::Tracked));
-        assert!(again.is_settled() && again.ends_late());
+        assert!(again.is_settled() && again.newest_reads_open());
         let newer = again.after(&key, &link);
-        assert!(newer.is_ready() && !newer.ends_late());
+        assert!(newer.is_ready() && !newer.newest_reads_open());
     }
 }

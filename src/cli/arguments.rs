@@ -8,7 +8,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand as _, ValueHint};
 
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 
 use super::Exit;
 use super::logging::LogFilter;
@@ -47,7 +47,7 @@ pub struct Arguments {
 
     /// What to do without a window
     #[command(subcommand)]
-    pub task: Option<CliCommand>,
+    pub command: Option<CliCommand>,
 }
 
 impl Arguments {
@@ -71,13 +71,13 @@ impl Arguments {
                     error.exit()
                 }
             }),
-            Err(said) if said.use_stderr() => {
-                print_usage_error(said);
+            Err(error) if error.use_stderr() => {
+                print_usage_error(error);
                 Err(Exit::Usage)
             }
-            Err(said) => {
+            Err(error) => {
                 // If standard output is closed, the exit code still tells the result.
-                drop(said.print());
+                drop(error.print());
                 Err(Exit::Done)
             }
         }
@@ -86,15 +86,15 @@ impl Arguments {
     /// Checks combinations of arguments: a sandbox has no journal to export before it runs, and no process that could track
     /// ids; JSON never begins with a byte order mark.
     fn checked(self) -> Result<Self, clap::Error> {
-        if matches!(&self.task, Some(CliCommand::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
+        if matches!(&self.command, Some(CliCommand::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
             let words = "--bom can only be used with --format csv";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
-        if self.starts_in_sandbox() && matches!(self.task, Some(CliCommand::Export(_) | CliCommand::Track(_))) {
+        if self.starts_in_sandbox() && matches!(self.command, Some(CliCommand::Export(_) | CliCommand::Track(_))) {
             let words = "--sandbox can only be used with the window or `watch`";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
-        if let Some(CliCommand::Track(track)) = &self.task
+        if let Some(CliCommand::Track(track)) = &self.command
             && track.reads_standard_input()
             && track.ids.len() > 1
         {
@@ -154,24 +154,24 @@ fn add_hint(mut error: clap::Error, command: &clap::Command) -> clap::Error {
 }
 
 /// Prints a usage error on standard error. It quotes arguments, so control characters are escaped.
-fn print_usage_error(mut said: clap::Error) {
-    let quoted: Vec<_> = said
+fn print_usage_error(mut error: clap::Error) {
+    let quoted: Vec<_> = error
         .context()
         .filter_map(|(kind, value)| match value {
-            ContextValue::String(text) => Some((kind, ContextValue::String(visible(text).into_owned()))),
+            ContextValue::String(text) => Some((kind, ContextValue::String(sanitize(text).into_owned()))),
             ContextValue::Strings(texts) => {
-                let texts = texts.iter().map(|text| visible(text).into_owned()).collect();
+                let texts = texts.iter().map(|text| sanitize(text).into_owned()).collect();
                 Some((kind, ContextValue::Strings(texts)))
             }
             _ => None,
         })
         .collect();
     for (kind, value) in quoted {
-        said.insert(kind, value);
+        error.insert(kind, value);
     }
     let mut text = String::new();
-    for line in said.render().to_string().lines() {
-        text.extend([&*visible(line), "\n"]);
+    for line in error.render().to_string().lines() {
+        text.extend([&*sanitize(line), "\n"]);
     }
     // If standard error is closed, the exit code still tells the result.
     drop(std::io::stderr().write_all(text.as_bytes()));
@@ -214,7 +214,7 @@ mod tests {
             match parse_line(words_of(example)) {
                 Ok(_) => {}
                 // `help` prints and ends.
-                Err(said) => assert_eq!(said.kind(), ErrorKind::DisplayHelp, "{example}: {said}"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{example}: {error}"),
             }
         }
     }
@@ -255,17 +255,17 @@ mod tests {
         for line in [&["--profile", "ops", "watch", "--json"][..], &["watch", "--json", "--profile", "ops"]] {
             let arguments = parse(line).unwrap();
             assert_eq!(arguments.profile.as_deref(), Some("ops"), "{line:?}");
-            assert!(matches!(arguments.task, Some(CliCommand::Watch(watch)) if watch.json), "{line:?}");
+            assert!(matches!(arguments.command, Some(CliCommand::Watch(watch)) if watch.json), "{line:?}");
         }
-        let Some(CliCommand::Watch(watch)) = parse(&["watch", "--exit-on", "label:x"]).unwrap().task else {
+        let Some(CliCommand::Watch(watch)) = parse(&["watch", "--exit-on", "label:x"]).unwrap().command else {
             panic!("no watch")
         };
         assert_eq!(watch.exit_on, Some(ExitCondition::Label("x".into())));
         let line = ["export", "--format", "ndjson", "--since", "2h", "--filter", "a b", "--messages", "/f"];
-        let Some(CliCommand::Export(export)) = parse(&line).unwrap().task else { panic!("no export") };
+        let Some(CliCommand::Export(export)) = parse(&line).unwrap().command else { panic!("no export") };
         assert_eq!((export.format, export.messages), (Format::Ndjson, true));
         assert_eq!((export.filter, export.file), ("a b".parse().ok(), Some(PathBuf::from("/f"))));
-        let Some(CliCommand::Track(track)) = parse(&["track", "--label", "x", "a", "b"]).unwrap().task else {
+        let Some(CliCommand::Track(track)) = parse(&["track", "--label", "x", "a", "b"]).unwrap().command else {
             panic!("no track")
         };
         assert_eq!((track.label.as_deref(), track.ids), (Some("x"), vec!["a".to_owned(), "b".to_owned()]));
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_value_may_begin_with_a_minus() {
-        let filter = |line: &[&str]| match parse(line).unwrap().task {
+        let filter = |line: &[&str]| match parse(line).unwrap().command {
             Some(CliCommand::Watch(watch)) => watch.filter,
             Some(CliCommand::Export(export)) => export.filter,
             _ => None,
@@ -282,16 +282,16 @@ mod tests {
             assert_eq!(filter(&["watch", "--filter", text]), text.parse().ok(), "{text}");
             assert_eq!(filter(&["export", "--format", "csv", "--filter", text]), text.parse().ok(), "{text}");
         }
-        let Some(CliCommand::Track(track)) = parse(&["track", "--label", "-x", "a"]).unwrap().task else {
+        let Some(CliCommand::Track(track)) = parse(&["track", "--label", "-x", "a"]).unwrap().command else {
             panic!("no track")
         };
         assert_eq!((track.label.as_deref(), track.ids), (Some("-x"), vec!["a".to_owned()]));
-        let Some(CliCommand::Track(track)) = parse(&["track", "--", "-a", "--b"]).unwrap().task else {
+        let Some(CliCommand::Track(track)) = parse(&["track", "--", "-a", "--b"]).unwrap().command else {
             panic!("no track")
         };
         assert_eq!(track.ids, ["-a", "--b"]);
         assert!(!track.reads_standard_input(), "an id was taken for standard input");
-        let Some(CliCommand::Track(track)) = parse(&["track", "-"]).unwrap().task else { panic!("no track") };
+        let Some(CliCommand::Track(track)) = parse(&["track", "-"]).unwrap().command else { panic!("no track") };
         assert!(track.reads_standard_input(), "`-` was taken for an id");
         assert_eq!(parse(&["--profile", "-ops", "watch"]).unwrap().profile.as_deref(), Some("-ops"));
         assert_eq!(parse(&["watch", "--profile", "-ops"]).unwrap().profile.as_deref(), Some("-ops"));

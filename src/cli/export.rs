@@ -30,8 +30,8 @@ pub fn run(
     (clock, keyring): (Clock, &Keyring),
 ) -> Result<(), CliError> {
     let settings = match Store::open_read_only(directories) {
-        Ok((_store, settings, said)) => {
-            if let Some(sentence) = &said {
+        Ok((_store, settings, notice)) => {
+            if let Some(sentence) = &notice {
                 super::print_status(sentence);
             }
             settings
@@ -43,8 +43,8 @@ pub fn run(
         }
         Err(error) => return Err(error.into()),
     };
-    let guest = EnvProfile::of(environment, &settings, profile);
-    let mut names = ProfileNames::of(&settings, guest.as_ref());
+    let env_profile = EnvProfile::of(environment, &settings, profile);
+    let mut names = ProfileNames::of(&settings, env_profile.as_ref());
     let known = profile.and_then(|name| names.find(name));
     // Catch the signals that end the program, so that no unfinished file stays behind.
     let cancelled: Arc<AtomicBool> =
@@ -102,9 +102,9 @@ pub fn run(
         _ if is_cancelled() => Err(CliError::Cancelled),
         Ok(()) => {
             if count <= header
-                && let Some(slip) = Suggestion::find(&printed.filter.to_string())
+                && let Some(suggestion) = Suggestion::find(&printed.filter.to_string())
             {
-                super::print_status(&format!("Nothing matches. {}", slip.question()));
+                super::print_status(&format!("Nothing matches. {}", suggestion.question()));
             }
             output.finish()
         }

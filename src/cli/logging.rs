@@ -16,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::NOTICES_LOG_TARGET;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 
 /// The filter without `--log`.
 const DEFAULT: &str = "error,privicore_monitor=warn";
@@ -158,8 +158,8 @@ where
     let fields = format::debug_fn(|out, field, value| {
         let text = format!("{value:?}");
         match field.name() {
-            "message" => write!(out, "{}", visible(&text)),
-            name => write!(out, "{name}={}", visible(&text)),
+            "message" => write!(out, "{}", sanitize(&text)),
+            name => write!(out, "{name}={}", sanitize(&text)),
         }
     });
     let lines = tracing_subscriber::fmt::layer()

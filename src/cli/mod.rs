@@ -17,7 +17,7 @@ mod subcommand;
 pub mod track;
 pub mod watch;
 
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
@@ -36,7 +36,7 @@ pub fn print_error(error: &dyn std::error::Error) {
 /// does not stop the program.
 fn print_status(sentence: &str) {
     use std::io::Write as _;
-    drop(writeln!(std::io::stderr(), "privicore-monitor: {}", visible(sentence)));
+    drop(writeln!(std::io::stderr(), "privicore-monitor: {}", sanitize(sentence)));
 }
 
 /// Installs a panic hook that prints panics like other errors: a panic's text may quote what a server sent, and standard error
@@ -61,9 +61,9 @@ pub fn report_panics() {
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// The task is done.
+    /// It is done.
     Done = 0,
-    /// The task failed.
+    /// It failed.
     Failed = 1,
     /// The command line or the environment is invalid.
     Usage = 2,

@@ -82,10 +82,10 @@ pub(crate) struct ProfileNames(BTreeMap<ProfileId, String>);
 
 impl ProfileNames {
     /// The names in the settings, and that of the profile from the environment.
-    pub(crate) fn of(settings: &Settings, guest: Option<&EnvProfile>) -> Self {
+    pub(crate) fn of(settings: &Settings, env_profile: Option<&EnvProfile>) -> Self {
         let mut names = Self::default();
         names.add_settings(settings);
-        if let Some(EnvProfile { profile, .. }) = guest {
+        if let Some(EnvProfile { profile, .. }) = env_profile {
             names.0.insert(profile.id, profile.name.clone());
         }
         names
@@ -97,8 +97,8 @@ impl ProfileNames {
     }
 
     /// Adds the names that the journal has, for profiles without a name.
-    pub(crate) fn add_stored(&mut self, kept: BTreeMap<ProfileId, String>) {
-        for (profile, name) in kept {
+    pub(crate) fn add_stored(&mut self, stored: BTreeMap<ProfileId, String>) {
+        for (profile, name) in stored {
             self.0.entry(profile).or_insert(name);
         }
     }
@@ -155,8 +155,8 @@ mod tests {
         for (environment, name) in
             [(environment(None, Some("ops@example.com")), None), (environment(None, None), Some("ops"))]
         {
-            let guest = EnvProfile::of(&environment, &settings, name).unwrap();
-            assert_eq!((guest.profile.id, &guest.profile.api), (known.id, &known.api));
+            let env_profile = EnvProfile::of(&environment, &settings, name).unwrap();
+            assert_eq!((env_profile.profile.id, &env_profile.profile.api), (known.id, &known.api));
         }
     }
 
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn invalid_addresses_are_usage_errors() {
         for api in ["nonsense", "http://example.com", "https://me:pw@example.com"] {
-            let guest = EnvProfile::of(&environment(Some(api), Some("a")), &settings(), None).unwrap();
-            let error = guest.check().unwrap_err();
+            let env_profile = EnvProfile::of(&environment(Some(api), Some("a")), &settings(), None).unwrap();
+            let error = env_profile.check().unwrap_err();
             assert_eq!(error.exit(), crate::cli::Exit::Usage, "{error}");
         }
     }

@@ -270,7 +270,7 @@ fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
         Task::ReadUnlocked(user) => chunked_entry::get(store, user),
         Task::Delete(user) => chunked_entry::delete(store, user).map(|()| None),
         Task::Seal(user, fresh) => match chunked_entry::get(store, user) {
-            Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),
+            Ok(Some(stored)) if stored.len() == SealKey::LENGTH => Ok(Some(stored)),
             // A new key could replace one that was only not found: what that one sealed would never open again.
             Ok(None) if let Some(doubt) = store.uncertainty() => Err(doubt),
             // What is stored is not a key and opens nothing, so replacing it loses nothing.
@@ -283,7 +283,7 @@ fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
 /// Stores a secret and reads it back; only then it counts as stored.
 fn store_verified(store: &mut dyn SecretStore, user: &str, secret: &SecretBytes) -> Result<SecretBytes, StoreError> {
     chunked_entry::set(store, user, secret)?;
-    chunked_entry::get(store, user)?.filter(|kept| kept == secret).ok_or(StoreError::NotStored)
+    chunked_entry::get(store, user)?.filter(|stored| stored == secret).ok_or(StoreError::NotStored)
 }
 
 #[cfg(test)]

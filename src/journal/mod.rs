@@ -34,7 +34,7 @@ pub use handle::{Journal, Opened};
 pub use read::export::Export;
 pub use read::history::History;
 pub use read::read_only::{ExternalSort, Interrupter, ReadOnlyJournal};
-pub use tables::clock::{KeptClock, Resumed};
+pub use tables::clock::{Resumed, StoredClock};
 pub use tables::earlier_links::{EarlierLinks, LinkOpener};
 pub use tables::notices::PersistedNotice;
 pub use tables::open_activity::OpenActivity;

@@ -5,7 +5,6 @@
 //! types that enforce the protocol's rules. Liberal in what it accepts, exact in what it sends; no server sends a schema version,
 //! so shape decides. Never does I/O and never reads a clock.
 
-pub(crate) mod counted;
 pub(crate) mod data_token;
 pub mod disposition;
 pub(crate) mod expiry;
@@ -15,12 +14,12 @@ pub mod incoming;
 pub(crate) mod lenient;
 pub mod outgoing;
 pub mod pasted;
+pub(crate) mod plural;
 pub mod redact;
 pub mod rest;
+pub(crate) mod sanitize;
 pub(crate) mod secret;
-pub(crate) mod visible;
 
-pub(crate) use counted::{counted, plural};
 pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
 pub use expiry::{Expiry, http_date};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};
@@ -28,6 +27,7 @@ pub use incoming::message::{
     Body, CommandReport, CommandStatus, DataBody, DataReport, Incoming, LinkExpiry, Message, Reply, StreamReport,
     UnreadableReason, Unrecognised,
 };
+pub(crate) use plural::{counted, plural};
+pub use sanitize::sanitize;
+pub(crate) use sanitize::{is_hidden, is_terminal_control};
 pub use secret::{AuthorizationToken, DataKey, Link, StreamToken, UnmaskedMessage};
-pub use visible::visible;
-pub(crate) use visible::{is_hidden, is_terminal_control};

@@ -2,7 +2,7 @@
 
 use secrecy::zeroize::Zeroizing;
 
-use super::visible::is_hidden;
+use super::sanitize::is_hidden;
 
 /// The names under which tokens are written, in lower case and without `_` and `-`.
 const TOKEN_NAMES: [&str; 5] = ["authorization", "xdptauthorization", "authorizationtoken", "token", "accesstoken"];

@@ -100,7 +100,7 @@ impl DataKey {
     /// for anything else.
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits: Zeroizing<String> =
-            Zeroizing::new(text.chars().filter(|c| !c.is_whitespace() && !super::visible::is_hidden(*c)).collect());
+            Zeroizing::new(text.chars().filter(|c| !c.is_whitespace() && !super::sanitize::is_hidden(*c)).collect());
         let digits = digits.as_bytes();
         let mut bytes = Zeroizing::new([0_u8; 32]);
         if digits.len() != 2 * bytes.len() {

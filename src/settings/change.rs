@@ -86,24 +86,24 @@ changes! {
         AuthorityFile(authority_file: Option<PathBuf>),
     } and {
         /// The table layout of a profile; `None` deletes it.
-        Look(ProfileId, Option<TableLayout>),
+        Layout(ProfileId, Option<TableLayout>),
         /// A saved filter of this name; `None` deletes it.
         SavedFilter(String, Option<TableLayout>),
     } handled by (differ_in_lists, apply_to_lists), (looks, saved_filters)
 }
 
 fn differ_in_lists(old: &Preferences, new: &Preferences, changes: &mut Vec<PreferenceChange>) {
-    for (profile, look) in &new.looks {
-        if old.looks.get(profile) != Some(look) {
-            changes.push(PreferenceChange::Look(*profile, Some(look.clone())));
+    for (profile, layout) in &new.looks {
+        if old.looks.get(profile) != Some(layout) {
+            changes.push(PreferenceChange::Layout(*profile, Some(layout.clone())));
         }
     }
     for profile in old.looks.keys().filter(|profile| !new.looks.contains_key(profile)) {
-        changes.push(PreferenceChange::Look(*profile, None));
+        changes.push(PreferenceChange::Layout(*profile, None));
     }
     for saved in &new.saved_filters {
         if !old.saved_filters.contains(saved) {
-            changes.push(PreferenceChange::SavedFilter(saved.name.clone(), Some(saved.look.clone())));
+            changes.push(PreferenceChange::SavedFilter(saved.name.clone(), Some(saved.layout.clone())));
         }
     }
     for saved in &old.saved_filters {
@@ -115,12 +115,12 @@ fn differ_in_lists(old: &Preferences, new: &Preferences, changes: &mut Vec<Prefe
 
 fn apply_to_lists(preferences: &mut Preferences, change: PreferenceChange) {
     match change {
-        PreferenceChange::Look(profile, Some(look)) => _ = preferences.looks.insert(profile, look),
-        PreferenceChange::Look(profile, None) => _ = preferences.looks.remove(&profile),
-        PreferenceChange::SavedFilter(name, Some(look)) => {
+        PreferenceChange::Layout(profile, Some(layout)) => _ = preferences.looks.insert(profile, layout),
+        PreferenceChange::Layout(profile, None) => _ = preferences.looks.remove(&profile),
+        PreferenceChange::SavedFilter(name, Some(layout)) => {
             match preferences.saved_filters.iter_mut().find(|saved| saved.name == name) {
-                Some(saved) => saved.look = look,
-                None => preferences.saved_filters.push(SavedFilter { name, look }),
+                Some(saved) => saved.layout = layout,
+                None => preferences.saved_filters.push(SavedFilter { name, layout }),
             }
         }
         PreferenceChange::SavedFilter(name, None) => preferences.saved_filters.retain(|saved| saved.name != name),
@@ -165,7 +165,10 @@ mod tests {
     use super::*;
 
     fn named(name: &str, filter: &str) -> SavedFilter {
-        SavedFilter { name: name.to_owned(), look: TableLayout { filter: filter.to_owned(), ..TableLayout::default() } }
+        SavedFilter {
+            name: name.to_owned(),
+            layout: TableLayout { filter: filter.to_owned(), ..TableLayout::default() },
+        }
     }
 
     #[test]

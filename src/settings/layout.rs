@@ -86,9 +86,9 @@ impl TableLayout {
     /// The visible columns from the left: each once, and never none.
     pub fn shown(&self) -> Vec<ColumnLayout> {
         let mut shown: Vec<ColumnLayout> = Vec::with_capacity(self.columns.len());
-        for look in &self.columns {
-            if !shown.iter().any(|other| other.column == look.column) {
-                shown.push(*look);
+        for column in &self.columns {
+            if !shown.iter().any(|other| other.column == column.column) {
+                shown.push(*column);
             }
         }
         if shown.is_empty() {
@@ -105,7 +105,7 @@ pub struct SavedFilter {
     pub name: String,
     /// Its columns, sort and filter.
     #[serde(flatten)]
-    pub look: TableLayout,
+    pub layout: TableLayout,
 }
 
 /// How Insight is shown: messages received, why commands failed, how long they took.
@@ -155,10 +155,10 @@ mod tests {
 
     #[test]
     fn a_table_always_has_columns_each_once() {
-        let columns = |look: &TableLayout| look.shown().iter().map(|shown| shown.column).collect::<Vec<_>>();
+        let columns = |layout: &TableLayout| layout.shown().iter().map(|shown| shown.column).collect::<Vec<_>>();
         assert_eq!(columns(&TableLayout::default()), TableColumn::DEFAULT);
         let id = ColumnLayout { column: TableColumn::Id, width: Some(300) };
-        let look = TableLayout { columns: vec![id, id], ..TableLayout::default() };
-        assert_eq!(columns(&look), [TableColumn::Id]);
+        let layout = TableLayout { columns: vec![id, id], ..TableLayout::default() };
+        assert_eq!(columns(&layout), [TableColumn::Id]);
     }
 }

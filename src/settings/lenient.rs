@@ -160,17 +160,17 @@ fn fitting(
     wrong: &mut Vec<InvalidValue>,
 ) -> Table {
     let mut found = Vec::new();
-    let mut kept = Table::new();
+    let mut valid = Table::new();
     for (key, value) in table {
         let mut path = vec![key.clone()];
         let fits = |value: Value| reads(&alone(&key, value)).map(|_settings| ());
         if let Some(value) = prune(value, &fits, &mut path, &mut found) {
-            kept.insert(key, value);
+            valid.insert(key, value);
         }
     }
     let of_profile = |(path, value, why)| InvalidValue { profile: profile.cloned(), path, value, why };
     wrong.extend(found.into_iter().map(of_profile));
-    kept
+    valid
 }
 
 /// The valid part of a value. `fits` says whether a value in its place can be read.
@@ -183,23 +183,23 @@ fn prune(
     let Err(why) = fits(value.clone()) else { return Some(value) };
     match value {
         Value::Table(table) if fits(Value::Table(Table::new())).is_ok() => {
-            let mut kept = Table::new();
+            let mut valid = Table::new();
             for (key, value) in table {
                 path.push(key.clone());
                 let within = |value| fits(Value::Table(alone(&key, value)));
                 let pruned = prune(value, &within, path, wrong);
                 path.pop();
-                kept.extend(pruned.map(|value| (key, value)));
+                valid.extend(pruned.map(|value| (key, value)));
             }
-            Some(Value::Table(kept))
+            Some(Value::Table(valid))
         }
         Value::Array(items) if fits(Value::Array(Vec::new())).is_ok() => {
             wrong.push((path.clone(), Value::Array(items.clone()), why));
             let within = |item| fits(Value::Array(vec![item]));
             // The list as a whole is invalid, so it is put back as a whole.
             let mut in_items = Vec::new();
-            let kept = items.into_iter().filter_map(|item| prune(item, &within, path, &mut in_items));
-            Some(Value::Array(kept.collect()))
+            let valid = items.into_iter().filter_map(|item| prune(item, &within, path, &mut in_items));
+            Some(Value::Array(valid.collect()))
         }
         value => {
             wrong.push((path.clone(), value, why));

@@ -29,11 +29,11 @@ struct Lines {
 }
 
 /// Draws the form in the middle of `ui`.
-pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], frame: &mut FrameContext) {
     let place = ui.max_rect();
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(place, 0.0, palette.row);
-    let narrow = scene.narrow || place.height() < 600.0;
+    let narrow = frame.narrow || place.height() < 600.0;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let width = 840.0_f32.min(place.width() - 32.0);
         // If there is no space beside the fields, the explanations are below them.
@@ -70,7 +70,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut F
             pitch: if narrow { 33.0 } else { 36.0 },
             taken: taken.to_vec(),
         };
-        let bottom = fields(ui, form, &mut lines, narrow, scene);
+        let bottom = fields(ui, form, &mut lines, narrow, frame);
         let corner =
             if beside { pos2(left + left_width + 24.0, top + inner) } else { pos2(lines.labels, bottom + inner) };
         let advice = Rect::from_min_max(corner, pos2(card.right() - inner, top));
@@ -78,7 +78,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut F
         let needed = bottom.max(advised) + inner - top;
         if (needed - height).abs() > 0.5 {
             ui.data_mut(|data| data.insert_temp(memory, needed));
-            scene.redraw_in(std::time::Duration::from_millis(1));
+            frame.redraw_in(std::time::Duration::from_millis(1));
         }
         ui.expand_to_include_rect(card.expand2(vec2(0.0, 16.0)));
         widgets::follow_focus(ui);
@@ -90,7 +90,7 @@ fn ui_scroll(ui: &Ui, place: Rect) -> f32 {
     place.top() - ui.max_rect().top()
 }
 
-fn fields(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool, scene: &mut FrameContext) -> f32 {
+fn fields(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool, frame: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let head = pos2(lines.labels, lines.y + 12.0);
     let title = widgets::text(ui, head, "Sign in", TextRole::Heading, palette.text, f32::INFINITY);
@@ -104,9 +104,9 @@ fn fields(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool, scene: 
     ui.painter().hline(lines.labels..=lines.right, lines.y + 8.0, Stroke::new(1.0, palette.stroke));
     lines.y += if narrow { 19.0 } else { 33.0 };
     entered |= credentials(ui, form, lines, narrow);
-    buttons(ui, form, lines, narrow, scene);
+    buttons(ui, form, lines, narrow, frame);
     if entered {
-        scene.request(UiRequest::SignIn);
+        frame.request(UiRequest::SignIn);
     }
     lines.y
 }
@@ -247,7 +247,7 @@ fn show_error(ui: &Ui, lines: &mut Lines, sentence: &str) {
     lines.y = rect.bottom() + 6.0;
 }
 
-fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mut FrameContext) {
+fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let middle = lines.y + 6.0;
     let asking = form.is_requesting();
@@ -255,19 +255,19 @@ fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mu
     let mut at = pos2(lines.fields, middle);
     let sign_in = button("Sign in").style(ButtonStyle::Primary).why_not(asking.then_some(REQUESTING)).at(ui, at);
     if sign_in.clicked() {
-        scene.request(UiRequest::SignIn);
+        frame.request(UiRequest::SignIn);
     }
     at.x = sign_in.rect.right() + 8.0;
     if asking {
         let cancel = button("Cancel").style(ButtonStyle::Outlined).at(ui, at);
         if cancel.clicked() {
-            scene.request(UiRequest::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
+            frame.request(UiRequest::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
         }
         at.x = cancel.rect.right() + 12.0;
         let words = widgets::text(ui, at, REQUESTING, TextRole::Body, palette.secondary, f32::INFINITY);
         widgets::label(ui, words, "asking", REQUESTING);
     } else if button("Try the sandbox").style(ButtonStyle::Outlined).at(ui, at).clicked() {
-        scene.request(UiRequest::Send(crate::engine::Action::TrySandbox));
+        frame.request(UiRequest::Send(crate::engine::Action::TrySandbox));
     }
     lines.y += 23.0;
     if let Progress::Failed(sentence) = &form.progress {

@@ -6,7 +6,7 @@ use crate::code::{is_word, paths, words};
 
 /// Words and paths that only some modules may use.
 struct Rule {
-    said: &'static [&'static str],
+    words: &'static [&'static str],
     only_in: &'static [&'static str],
     why: &'static str,
 }
@@ -15,56 +15,56 @@ struct Rule {
 /// Comments and strings do not count.
 const RULES: &[Rule] = &[
     Rule {
-        said: &["egui::", "eframe::", "egui_material_icons::"],
+        words: &["egui::", "eframe::", "egui_material_icons::"],
         only_in: &["ui"],
         why: "the window is drawn in `ui`",
     },
-    Rule { said: &["rusqlite::"], only_in: &["journal"], why: "`journal` owns the database" },
-    Rule { said: &["keyring::", "keyring_core::"], only_in: &["credentials"], why: "`credentials` owns the keyring" },
+    Rule { words: &["rusqlite::"], only_in: &["journal"], why: "`journal` owns the database" },
+    Rule { words: &["keyring::", "keyring_core::"], only_in: &["credentials"], why: "`credentials` owns the keyring" },
     Rule {
-        said: &["arboard::", "zbus::", "notify_rust::"],
+        words: &["arboard::", "zbus::", "notify_rust::"],
         only_in: &["ui"],
         why: "clipboard and desktop are asked where the window meets the system",
     },
-    Rule { said: &["reqwest::"], only_in: &["engine", "sandbox"], why: "`engine` speaks HTTP" },
-    Rule { said: &["tokio_tungstenite::"], only_in: &["engine", "sandbox"], why: "`engine` owns the socket" },
-    Rule { said: &["axum::", "lapin::"], only_in: &["sandbox"], why: "servers and queues belong to the sandbox" },
-    Rule { said: &["clap::"], only_in: &["cli", "sandbox"], why: "`cli` reads the command line" },
+    Rule { words: &["reqwest::"], only_in: &["engine", "sandbox"], why: "`engine` speaks HTTP" },
+    Rule { words: &["tokio_tungstenite::"], only_in: &["engine", "sandbox"], why: "`engine` owns the socket" },
+    Rule { words: &["axum::", "lapin::"], only_in: &["sandbox"], why: "servers and queues belong to the sandbox" },
+    Rule { words: &["clap::"], only_in: &["cli", "sandbox"], why: "`cli` reads the command line" },
     Rule {
-        said: &["await", "tokio::"],
+        words: &["await", "tokio::"],
         only_in: &["settings", "credentials", "journal", "engine", "cli", "sandbox"],
         why: "`protocol` and `activity` are plain functions, and a frame of `ui` never waits",
     },
     Rule {
-        said: &["std::fs", "std::net", "std::process"],
+        words: &["std::fs", "std::net", "std::process"],
         only_in: &["settings", "credentials", "journal", "engine", "cli", "sandbox"],
         why: "`protocol`, `activity` and `ui` touch no file, no socket and no process",
     },
     Rule {
-        said: &["block_on", "blocking_send", "blocking_recv"],
+        words: &["block_on", "blocking_send", "blocking_recv"],
         only_in: &["credentials", "journal", "engine", "cli", "sandbox"],
         why: "a frame and a plain function never block",
     },
     Rule {
-        said: &["async", "Instant", "SystemTime"],
+        words: &["async", "Instant", "SystemTime"],
         only_in: &["settings", "credentials", "journal", "engine", "ui", "cli", "sandbox"],
         why: "`protocol` and `activity` are plain functions, which are given the time",
     },
 ];
 
 /// The words in a module's file that only other modules may use.
-pub(crate) fn wrong_words(room: &str, code: &str) -> Vec<String> {
+pub(crate) fn wrong_words(module: &str, code: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    for rule in RULES.iter().filter(|rule| !rule.only_in.contains(&room)) {
-        for said in rule.said {
-            let found = match said.split_once("::") {
+    for rule in RULES.iter().filter(|rule| !rule.only_in.contains(&module)) {
+        for word in rule.words {
+            let found = match word.split_once("::") {
                 Some((start, below)) => paths(code, start)
                     .iter()
                     .any(|path| below.is_empty() || path.first().is_some_and(|first| first == below)),
-                None => words(code).any(|word| word == *said),
+                None => words(code).any(|found| found == *word),
             };
             if found {
-                wrong.push(format!("`{said}` in `{room}`: {}", rule.why));
+                wrong.push(format!("`{word}` in `{module}`: {}", rule.why));
             }
         }
     }

@@ -62,7 +62,7 @@ fn it_prints_each_outcome_with_the_documented_fields_and_ends_at_a_signal() {
         assert!(!said.contains("CANARY") && !data.to_string().contains("CANARY"), "a link was printed");
         let holds = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("CANARY");
         assert!(!everything.iter().any(|(_, bytes)| holds(bytes)), "a link is in a file");
-        assert!(!home.folder("config/settings.toml").exists(), "the settings were told of a guest");
+        assert!(!home.folder("config/settings.toml").exists(), "the profile of the environment was stored");
     }
 }
 

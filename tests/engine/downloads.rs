@@ -135,7 +135,7 @@ fn status(window: &Window, id: &str) -> Status {
     activities.get(activities.find(&data(id)).expect("a row")).expect("a row").status()
 }
 
-/// Like a server that requeues unacknowledged messages (PROTOCOL, section 2).
+/// A server that requeues unacknowledged messages sends a link again.
 #[tokio::test]
 async fn a_repeated_used_link_is_not_ready_again_and_another_link_is() {
     let sandbox = quiet().await;

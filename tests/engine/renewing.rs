@@ -25,7 +25,7 @@ const REVOKE: &str = "POST /profile/revoke-authorization-token";
 
 /// A profile that is signed in with `T-1`, and its server. Once a new token was requested, REST calls with the old one are
 /// refused.
-struct Bench {
+struct Fixture {
     backend: Backend,
     window: Window,
     profile: Profile,
@@ -45,7 +45,7 @@ fn status(status: u16, body: impl Into<Body>) -> Response {
     Response::builder().status(status).body(body.into()).expect("a response")
 }
 
-impl Bench {
+impl Fixture {
     async fn new() -> Self {
         let (answers, grants) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(true)));
         let (permits, granting) = (answers.clone(), grants.clone());
@@ -159,90 +159,96 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 
 #[tokio::test]
 async fn a_call_refused_with_the_old_token_during_a_renewal_does_not_disconnect() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
-    bench.is_refused().await;
-    bench.settled().await;
-    bench.keyring.be(Mood::Silent);
-    bench.answer();
-    bench.window.notice("The token was renewed.").await;
-    bench.window.live(2).await;
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
+    fixture.is_refused().await;
+    fixture.settled().await;
+    fixture.keyring.be(Mood::Silent);
+    fixture.answer();
+    fixture.window.notice("The token was renewed.").await;
+    fixture.window.live(2).await;
     // The keyring has not answered yet, and a call with the old token may still arrive.
-    bench.is_refused().await;
-    assert!(!bench.was_refused(), "the good token was taken for the dead one");
-    bench.keyring.be(Mood::Open);
-    bench.keeps(Some("T-2")).await;
-    bench.window.quit().await;
+    fixture.is_refused().await;
+    assert!(!fixture.was_refused(), "the good token was taken for the dead one");
+    fixture.keyring.be(Mood::Open);
+    fixture.keeps(Some("T-2")).await;
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn a_status_check_refused_with_the_old_token_is_repeated_with_the_new_one() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
     let commands = ["c-1", "c-2", "c-3"].map(CommandId::from);
-    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: commands.to_vec() });
-    until_requested(&bench.backend, "GET /request-status/c-1").await;
-    bench.settled().await;
-    bench.answer();
+    fixture.window.act(Action::CheckStatus { profile: fixture.id(), commands: commands.to_vec() });
+    until_requested(&fixture.backend, "GET /request-status/c-1").await;
+    fixture.settled().await;
+    fixture.answer();
     for command in commands {
-        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::StatusChecked(_))).await;
+        fixture
+            .window
+            .entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::StatusChecked(_)))
+            .await;
     }
-    assert!(!bench.was_refused());
+    assert!(!fixture.was_refused());
     let told = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("is not known"));
-    assert!(!bench.window.quit().await.iter().any(told), "it was told as not known");
+    assert!(!fixture.window.quit().await.iter().any(told), "it was told as not known");
 }
 
 #[tokio::test]
 async fn a_status_check_refused_with_the_old_token_fails_if_there_is_no_new_one() {
-    let mut bench = Bench::new().await;
-    bench.grants.store(false, Ordering::SeqCst);
-    bench.press_renew().await;
+    let mut fixture = Fixture::new().await;
+    fixture.grants.store(false, Ordering::SeqCst);
+    fixture.press_renew().await;
     let commands = ["c-1", "c-2", "c-3"].map(CommandId::from).to_vec();
-    bench.window.act(Action::CheckStatus { profile: bench.id(), commands });
-    until_requested(&bench.backend, "GET /request-status/c-1").await;
-    bench.settled().await;
-    bench.answer();
-    bench.window.notice("The status of c-1 is not known: ").await;
-    bench.window.quit().await;
+    fixture.window.act(Action::CheckStatus { profile: fixture.id(), commands });
+    until_requested(&fixture.backend, "GET /request-status/c-1").await;
+    fixture.settled().await;
+    fixture.answer();
+    fixture.window.notice("The status of c-1 is not known: ").await;
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn a_waiting_status_check_is_repeated_with_the_token_of_a_sign_in() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
     let commands = ["c-1", "c-2"].map(CommandId::from);
-    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: commands.to_vec() });
-    until_requested(&bench.backend, "GET /request-status/c-1").await;
-    bench.settled().await;
+    fixture.window.act(Action::CheckStatus { profile: fixture.id(), commands: commands.to_vec() });
+    until_requested(&fixture.backend, "GET /request-status/c-1").await;
+    fixture.settled().await;
     // The server never answers the request for a new token.
-    bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
-    bench.window.signed_in().await.expect("signed in anew");
+    fixture.window.act(Action::SignIn(Box::new(with_password(fixture.profile.clone(), "right"))));
+    fixture.window.signed_in().await.expect("signed in anew");
     for command in commands {
-        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::StatusChecked(_))).await;
+        fixture
+            .window
+            .entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::StatusChecked(_)))
+            .await;
     }
-    let asked = bench.backend.got_of("GET /request-status/c-2");
+    let asked = fixture.backend.got_of("GET /request-status/c-2");
     assert_eq!(asked.last().and_then(|got| got.token.as_deref()), Some("T-3"), "{asked:?}");
-    bench.window.quit().await;
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn a_waiting_status_check_fails_when_the_operator_signs_out() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
-    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: vec![CommandId::from("c-1")] });
-    until_requested(&bench.backend, "GET /request-status/c-1").await;
-    bench.settled().await;
-    bench.window.act(Action::SignOut { profile: bench.id(), revoke: false });
-    bench.window.notice("The status of c-1 is not known: ").await;
-    bench.answer();
-    bench.window.quit().await;
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
+    fixture.window.act(Action::CheckStatus { profile: fixture.id(), commands: vec![CommandId::from("c-1")] });
+    until_requested(&fixture.backend, "GET /request-status/c-1").await;
+    fixture.settled().await;
+    fixture.window.act(Action::SignOut { profile: fixture.id(), revoke: false });
+    fixture.window.notice("The status of c-1 is not known: ").await;
+    fixture.answer();
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn a_call_with_the_old_token_that_is_refused_does_not_end_a_sign_in_with_another() {
-    let mut bench = Bench::new().await;
+    let mut fixture = Fixture::new().await;
     // From here on calls with the old token are refused; the request for a new one is never answered.
-    bench.press_renew().await;
+    fixture.press_renew().await;
     let (joins, decided) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (joining, answers) = (joins.clone(), decided.clone());
     let slow = proxy_that(move |token| {
@@ -250,30 +256,30 @@ async fn a_call_with_the_old_token_that_is_refused_does_not_end_a_sign_in_with_a
         if token == "T-4" && !answers.load(Ordering::SeqCst) { LATER } else { 200 }
     })
     .await;
-    let profile = Profile { websocket: Address::new(slow), ..bench.profile.clone() };
-    bench.window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
-    bench.window.signed_in().await.expect("signed in");
-    bench.window.act(Action::SignIn(Box::new(with_token(profile, "T-4"))));
+    let profile = Profile { websocket: Address::new(slow), ..fixture.profile.clone() };
+    fixture.window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
+    fixture.window.signed_in().await.expect("signed in");
+    fixture.window.act(Action::SignIn(Box::new(with_token(profile, "T-4"))));
     until("the join", async || joins.load(Ordering::SeqCst).then_some(())).await;
-    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: vec![CommandId::from("c-dead")] });
-    bench.window.notice("The status of c-dead is not known: ").await;
+    fixture.window.act(Action::CheckStatus { profile: fixture.id(), commands: vec![CommandId::from("c-dead")] });
+    fixture.window.notice("The status of c-dead is not known: ").await;
     decided.store(true, Ordering::SeqCst);
-    bench.window.signed_in().await.expect("the sign-in was ended");
-    assert!(!bench.was_refused());
-    bench.window.quit().await;
+    fixture.window.signed_in().await.expect("the sign-in was ended");
+    assert!(!fixture.was_refused());
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn a_new_token_that_the_keyring_did_not_store_is_used_and_stored_at_the_next_start() {
-    let mut bench = Bench::new().await;
-    bench.keyring.be(Mood::Silent);
-    bench.press_renew().await;
-    bench.answer();
-    bench.window.notice("The token was renewed.").await;
-    bench.window.live(2).await;
-    bench.window.quit().await;
-    bench.keyring.be(Mood::Open);
-    let Bench { machine, backend, .. } = bench;
+    let mut fixture = Fixture::new().await;
+    fixture.keyring.be(Mood::Silent);
+    fixture.press_renew().await;
+    fixture.answer();
+    fixture.window.notice("The token was renewed.").await;
+    fixture.window.live(2).await;
+    fixture.window.quit().await;
+    fixture.keyring.be(Mood::Open);
+    let Fixture { machine, backend, .. } = fixture;
     let data = machine.folder.path().join("data");
     assert_eq!(pending(&data, 6), 1, "the token is not written down");
     assert!(!is_on_disk(&data, "T-2"), "the token is on the disk");
@@ -294,97 +300,97 @@ async fn a_new_token_that_the_keyring_did_not_store_is_used_and_stored_at_the_ne
 
 #[tokio::test]
 async fn a_failed_renewal_leaves_the_old_token_invalid() {
-    let mut bench = Bench::new().await;
-    bench.grants.store(false, Ordering::SeqCst);
-    bench.press_renew().await;
-    bench.is_refused().await;
-    bench.settled().await;
-    assert!(!bench.was_refused(), "told before the server has answered");
-    bench.answer();
-    bench.window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-    bench.window.quit().await;
+    let mut fixture = Fixture::new().await;
+    fixture.grants.store(false, Ordering::SeqCst);
+    fixture.press_renew().await;
+    fixture.is_refused().await;
+    fixture.settled().await;
+    assert!(!fixture.was_refused(), "told before the server has answered");
+    fixture.answer();
+    fixture.window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn renewing_twice_sends_one_request() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
-    bench.window.act(Action::RenewToken(bench.id()));
-    bench.window.notice("The token is being renewed already.").await;
-    bench.answer();
-    bench.window.notice("The token was renewed.").await;
-    bench.window.live(2).await;
-    bench.keeps(Some("T-2")).await;
-    assert_eq!(bench.backend.got_of(RENEW).len(), 1);
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
+    fixture.window.act(Action::RenewToken(fixture.id()));
+    fixture.window.notice("The token is being renewed already.").await;
+    fixture.answer();
+    fixture.window.notice("The token was renewed.").await;
+    fixture.window.live(2).await;
+    fixture.keeps(Some("T-2")).await;
+    assert_eq!(fixture.backend.got_of(RENEW).len(), 1);
     // And once more, with the new one.
-    bench.answer();
-    bench.window.act(Action::RenewToken(bench.id()));
-    bench.window.notice("The token was renewed.").await;
-    assert_eq!(bench.backend.got_of(RENEW)[1].token.as_deref(), Some("T-2"));
-    bench.window.quit().await;
+    fixture.answer();
+    fixture.window.act(Action::RenewToken(fixture.id()));
+    fixture.window.notice("The token was renewed.").await;
+    assert_eq!(fixture.backend.got_of(RENEW)[1].token.as_deref(), Some("T-2"));
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn signing_out_during_a_renewal_revokes_the_new_token() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
-    bench.window.act(Action::SignOut { profile: bench.id(), revoke: true });
-    bench.window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
-    bench.answer();
-    until("the revocation", async || (bench.revoked() == ["T-1", "T-2"]).then_some(())).await;
-    bench.keeps(None).await;
-    bench.settled().await;
-    assert!(!bench.window.heard.iter().any(|event| matches!(
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
+    fixture.window.act(Action::SignOut { profile: fixture.id(), revoke: true });
+    fixture.window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
+    fixture.answer();
+    until("the revocation", async || (fixture.revoked() == ["T-1", "T-2"]).then_some(())).await;
+    fixture.keeps(None).await;
+    fixture.settled().await;
+    assert!(!fixture.window.heard.iter().any(|event| matches!(
         event,
         Event::Notice(notice) if notice.sentence().contains("was renewed")
     )));
-    bench.window.quit().await;
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn removing_the_profile_during_a_renewal_revokes_the_new_token() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
-    bench.window.act(Action::RemoveProfile(bench.id()));
-    bench.window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
-    bench.answer();
-    until("the revocation", async || (bench.revoked() == ["T-2"]).then_some(())).await;
-    bench.keeps(None).await;
-    bench.window.quit().await;
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
+    fixture.window.act(Action::RemoveProfile(fixture.id()));
+    fixture.window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
+    fixture.answer();
+    until("the revocation", async || (fixture.revoked() == ["T-2"]).then_some(())).await;
+    fixture.keeps(None).await;
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn signing_in_during_a_renewal_keeps_the_token_of_that_sign_in() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
-    bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
-    bench.window.signed_in().await.expect("signed in");
-    bench.window.live(2).await;
-    bench.answer();
-    bench.keeps(Some("T-3")).await;
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
+    fixture.window.act(Action::SignIn(Box::new(with_password(fixture.profile.clone(), "right"))));
+    fixture.window.signed_in().await.expect("signed in");
+    fixture.window.live(2).await;
+    fixture.answer();
+    fixture.keeps(Some("T-3")).await;
     // The answer has arrived by now, or arrives during the next request.
-    bench.answer();
-    bench.window.act(Action::RenewToken(bench.id()));
-    bench.window.notice("The token was renewed.").await;
-    assert_eq!(bench.backend.got_of(RENEW)[1].token.as_deref(), Some("T-3"));
-    assert_eq!(bench.revoked(), [""; 0]);
-    assert!(!bench.was_refused());
-    bench.window.quit().await;
+    fixture.answer();
+    fixture.window.act(Action::RenewToken(fixture.id()));
+    fixture.window.notice("The token was renewed.").await;
+    assert_eq!(fixture.backend.got_of(RENEW)[1].token.as_deref(), Some("T-3"));
+    assert_eq!(fixture.revoked(), [""; 0]);
+    assert!(!fixture.was_refused());
+    fixture.window.quit().await;
 }
 
 #[tokio::test]
 async fn disconnecting_during_a_renewal_stays_offline_and_connects_later_with_the_new_token() {
-    let mut bench = Bench::new().await;
-    bench.press_renew().await;
-    bench.window.act(Action::Disconnect(bench.id()));
-    bench.window.state("offline", |state| *state == ConnectionState::Offline).await;
-    bench.answer();
-    bench.window.notice("The token was renewed.").await;
-    bench.keeps(Some("T-2")).await;
-    bench.settled().await;
-    let joins = bench.window.profile("the joins", |profile| Some(profile.joins)).await;
+    let mut fixture = Fixture::new().await;
+    fixture.press_renew().await;
+    fixture.window.act(Action::Disconnect(fixture.id()));
+    fixture.window.state("offline", |state| *state == ConnectionState::Offline).await;
+    fixture.answer();
+    fixture.window.notice("The token was renewed.").await;
+    fixture.keeps(Some("T-2")).await;
+    fixture.settled().await;
+    let joins = fixture.window.profile("the joins", |profile| Some(profile.joins)).await;
     assert_eq!(joins, 1, "it connected by itself");
-    bench.window.act(Action::Connect(bench.id()));
-    bench.window.live(2).await;
-    bench.window.quit().await;
+    fixture.window.act(Action::Connect(fixture.id()));
+    fixture.window.live(2).await;
+    fixture.window.quit().await;
 }

@@ -88,8 +88,8 @@ fn nothing_is_requested_until_something_is_chosen() {
 #[test]
 fn a_filter_can_be_saved_once_it_has_a_name_and_there_is_room() {
     let mut window = Window::live();
-    let look = TableLayout { filter: "status:failed".to_owned(), ..TableLayout::default() };
-    let saved = |number| SavedFilter { name: format!("filter {number}"), look: look.clone() };
+    let layout = TableLayout { filter: "status:failed".to_owned(), ..TableLayout::default() };
+    let saved = |number| SavedFilter { name: format!("filter {number}"), layout: layout.clone() };
     let preferences = Preferences { saved_filters: (0..30).map(saved).collect(), ..Preferences::default() };
     for (preferences, name, wanted) in [
         (Preferences::default(), "", Some("Enter a name.")),

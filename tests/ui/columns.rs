@@ -56,8 +56,8 @@ fn columns_are_chosen_and_ordered_by_keyboard_and_stored() {
         ["Id", "Last update", "Label / context", "Status", "Message", "Took", "Source", "Action"]
     );
     let preferences = stored_preferences(&mut window).expect("not remembered");
-    let look = preferences.looks.get(&window.id()).expect("not this profile's").clone();
-    let status = look.columns.iter().find(|shown| shown.column == TableColumn::Status);
+    let layout = preferences.looks.get(&window.id()).expect("not this profile's").clone();
+    let status = layout.columns.iter().find(|shown| shown.column == TableColumn::Status);
     assert_eq!(status.and_then(|status| status.width), Some(160));
     assert_eq!(headers(&started_with_profile(&window, preferences)), headers(&window), "lost at the next start");
 }
@@ -125,9 +125,9 @@ fn a_filter_is_saved_and_applied_with_its_columns_and_sort() {
     window.type_into(Role::TextInput, "Name", "not done");
     window.key(Key::Enter);
     let saved = stored_preferences(&mut window).expect("not kept").saved_filters;
-    let [SavedFilter { name, look }] = saved.as_slice() else { panic!("{saved:?}") };
-    assert_eq!((name.as_str(), look.filter.as_str()), ("not done", "-status:succeeded"));
-    assert_eq!(look.sort, Some(SortLayout { column: TableColumn::Id, descending: false }));
+    let [SavedFilter { name, layout }] = saved.as_slice() else { panic!("{saved:?}") };
+    assert_eq!((name.as_str(), layout.filter.as_str()), ("not done", "-status:succeeded"));
+    assert_eq!(layout.sort, Some(SortLayout { column: TableColumn::Id, descending: false }));
     window.press("Clear filter");
     window.key(Key::F);
     assert_eq!(window.rows().len(), 3);
@@ -145,7 +145,7 @@ fn times_are_shown_in_the_chosen_format() {
     let mut preferences = Preferences::default();
     preferences.saved_filters.push(SavedFilter {
         name: "ages".to_owned(),
-        look: TableLayout {
+        layout: TableLayout {
             columns: vec![column(TableColumn::Id), column(TableColumn::Age)],
             ..TableLayout::default()
         },

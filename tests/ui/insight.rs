@@ -131,10 +131,10 @@ fn another_time_range_is_shown_and_stored() {
     window.press("Time span last hour");
     window.press("Last 6 hours");
     assert!(window.has(Role::Button, "Show failed with device.not_found (1)"));
-    let look = stored_layout(&mut window).expect("not remembered");
-    assert_eq!(look, InsightLayout { open: true, span: InsightSpan::SixHours });
+    let layout = stored_layout(&mut window).expect("not remembered");
+    assert_eq!(layout, InsightLayout { open: true, span: InsightSpan::SixHours });
     let mut window = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
-    let preferences = Preferences { insight: look, ..Preferences::default() };
+    let preferences = Preferences { insight: layout, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
     window.send_settings(Settings { preferences, profiles });
     window.run();

@@ -227,8 +227,8 @@ impl EvictedRows {
 
     /// The journal now holds nothing before this entry except open items.
     pub(crate) fn on_purge(&mut self, before: Seq) {
-        let kept = self.counts.split_off(&(before.0 >> COUNT_BITS));
-        for (_, gone) in std::mem::replace(&mut self.counts, kept) {
+        let later = self.counts.split_off(&(before.0 >> COUNT_BITS));
+        for (_, gone) in std::mem::replace(&mut self.counts, later) {
             self.total.subtract(gone);
         }
         while self.oldest_range < before.0 >> RANGE_BITS

@@ -54,8 +54,8 @@ impl Activities {
         if self.id(id.slot) != Some(id) {
             return None;
         }
-        if let Some(told) = self.merged_gaps.get(&id.slot) {
-            return Some(told.clone());
+        if let Some(merged) = self.merged_gaps.get(&id.slot) {
+            return Some(merged.clone());
         }
         let (_, gap) = self.gaps.get(&id.slot)?;
         let open_now = (self.outcome_counts.open.saturating_sub(self.preparing), self.preparing);

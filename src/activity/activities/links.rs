@@ -3,8 +3,8 @@
 use std::ops::Bound;
 use std::time::Duration;
 
+use crate::activity::activity_values::NO_EXPIRY;
 use crate::activity::entry::ActivityKey;
-use crate::activity::read::NO_END;
 use crate::activity::time::time_reference::TimeReference;
 use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::RequestId;
@@ -93,7 +93,7 @@ impl Activities {
             self.throughput.prune(now);
             self.outcomes.prune(now);
         }
-        self.usable_links().next().map(|&(at, _)| at).filter(|&at| at != NO_END)
+        self.usable_links().next().map(|&(at, _)| at).filter(|&at| at != NO_EXPIRY)
     }
 
     /// The usable links by expiry.

@@ -25,9 +25,9 @@ impl Activities {
         if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data), self.data.get_mut(ours.data)) {
             *ours = copy_data(theirs, &part.pool, &mut self.pool);
         }
-        if let (Some(gap), Some(told)) = (part.gaps.get(&row.slot), part.gap(row)) {
+        if let (Some(gap), Some(merged_gap)) = (part.gaps.get(&row.slot), part.gap(row)) {
             self.gaps.insert(at, gap.clone());
-            self.merged_gaps.insert(at, told);
+            self.merged_gaps.insert(at, merged_gap);
         }
         let after = self.place(at);
         if after != place {

@@ -30,9 +30,9 @@ use crate::activity::time::latency::ExpectedLatency;
 use crate::activity::time::time_reference::TimeReference;
 use crate::activity::time::timestamp::Timestamp;
 
+use super::activity_values::Activity;
 use super::collections::{BitSet, ChunkedVec, IncrementalIndex};
 use super::entry::{Entry, Fact, Gap, Kind, Seq};
-use super::read::Activity;
 use super::row::{DataColumns, Row};
 use super::status::Counts;
 
@@ -344,8 +344,8 @@ impl Activities {
         changes
     }
 
-    fn context(&self) -> super::read::Context {
-        super::read::Context {
+    fn context(&self) -> super::activity_values::Context {
+        super::activity_values::Context {
             now: self.now,
             reference: self.reference,
             live_from: self.live_from,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::activity::time::since::ParseTimeError;
+use crate::activity::time::time_spec::ParseTimeError;
 
 /// A filter with a syntax error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

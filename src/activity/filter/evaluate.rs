@@ -3,15 +3,15 @@
 //! A million rows share few distinct texts. So a [`Matcher`], which belongs to one set of activities, caches for each shared text
 //! whether a pattern matches, and likewise for the last status and kind: most rows then cost a look-up instead of a search.
 
+use crate::activity::activity_values::Activity;
 use crate::activity::collections::interner::{PackedId, TextId};
 use crate::activity::entry::Kind;
-use crate::activity::read::Activity;
 use crate::activity::status::Status;
-use crate::activity::time::since::TimeSpec;
+use crate::activity::time::time_spec::TimeSpec;
 use crate::activity::time::timestamp::Timestamp;
 
 use super::expression::{Filter, Term, Test};
-use super::names::Field;
+use super::fields::Field;
 use super::pattern::Pattern;
 
 /// The cached result for a pattern and a shared text.
@@ -190,9 +190,9 @@ fn matches_field(field: Field, pattern: &Pattern, activity: &Activity<'_>, searc
         Field::Id => match activity.row.id {
             PackedId::Text(id) => search.is_in_shared(pattern, activity, id),
             PackedId::Uuid(bytes) => {
-                let mut room = [0; 36];
+                let mut buffer = [0; 36];
                 pattern.may_be_in_uuid()
-                    && pattern.is_in_uuid(uuid::Uuid::from_bytes(bytes).hyphenated().encode_lower(&mut room))
+                    && pattern.is_in_uuid(uuid::Uuid::from_bytes(bytes).hyphenated().encode_lower(&mut buffer))
             }
         },
         Field::Status => search.is_in_status(pattern, activity.status()),

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::activity::activity_values::Evidence;
 use crate::activity::entry::Kind;
-use crate::activity::read::Evidence;
-use crate::activity::time::since::TimeSpec;
+use crate::activity::time::time_spec::TimeSpec;
 
-use super::names::{Field, StatusName};
+use super::fields::{Field, StatusName};
 use super::pattern::Pattern;
 
 /// A parsed filter. An empty one matches every row. [`fmt::Display`] writes it so that it parses to the same filter.
@@ -37,7 +37,7 @@ impl fmt::Display for Term {
             Test::Source(sources) => list(f, "source", sources.iter().map(|source| source.word())),
             Test::Since(since) => write!(f, "since:{since}"),
             Test::Took(comparison, than) => {
-                write!(f, "took:{}{}", comparison.sign(), super::names::format_duration(*than))
+                write!(f, "took:{}{}", comparison.sign(), super::fields::format_duration(*than))
             }
         }
     }

@@ -16,10 +16,10 @@
 pub(crate) mod error;
 pub(crate) mod evaluate;
 pub(crate) mod expression;
-pub(crate) mod names;
+pub(crate) mod fields;
 pub(crate) mod parse;
 pub(crate) mod pattern;
-pub(crate) mod slip;
+pub(crate) mod suggestion;
 
 use std::fmt;
 use std::ops::Range;
@@ -28,15 +28,15 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::activity::time::since::TimeSpec;
+use crate::activity::time::time_spec::TimeSpec;
 use crate::activity::time::timestamp::Timestamp;
 
-use super::read::Activity;
+use super::activity_values::Activity;
 
 use error::FilterError;
 use evaluate::WholeTexts;
 use expression::{Comparison, Filter, Term, Test};
-use names::Field;
+use fields::Field;
 
 #[cfg(test)]
 mod tests;

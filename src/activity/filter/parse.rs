@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use crate::activity::time::since::TimeSpec;
+use crate::activity::time::time_spec::TimeSpec;
 
 use super::error::{FilterError, Problem};
 use super::expression::{Comparison, Term, Test};
-use super::names::{self, FIELDS, Field, StatusName};
+use super::fields::{self, FIELDS, Field, StatusName};
 use super::pattern::Pattern;
 
 /// Maximum number of parts.
@@ -107,7 +107,7 @@ impl<'a> Lexer<'a> {
         }
         let range = self.at..self.at + letters;
         let Some(known) = FIELDS.into_iter().find(|field| field.eq_ignore_ascii_case(name)) else {
-            let problem = Problem::UnknownField { name: name.to_owned(), like: names::like(&name.to_lowercase()) };
+            let problem = Problem::UnknownField { name: name.to_owned(), like: fields::like(&name.to_lowercase()) };
             return Err((range, problem));
         };
         self.at = range.end + 1;
@@ -139,10 +139,10 @@ impl<'a> Lexer<'a> {
             }),
             "status" => Ok(Test::Status(one_of(&value, range, field, StatusName::KNOWN, StatusName::parse)?)),
             "kind" => {
-                Ok(Test::Kind(one_of(&value, range, field, "command, data, message and gap", names::parse_kind)?))
+                Ok(Test::Kind(one_of(&value, range, field, "command, data, message and gap", fields::parse_kind)?))
             }
             "source" => {
-                Ok(Test::Source(one_of(&value, range, field, "socket, enquiry and both", names::parse_source)?))
+                Ok(Test::Source(one_of(&value, range, field, "socket, enquiry and both", fields::parse_source)?))
             }
             "since" => match TimeSpec::parse_in(&value, self.zone) {
                 Ok(since) => Ok(Test::Since(since)),
@@ -246,5 +246,5 @@ fn took(value: &str) -> Option<Test> {
     let signs = [Comparison::AtLeast, Comparison::AtMost, Comparison::Longer, Comparison::Shorter];
     let (comparison, span) =
         signs.into_iter().find_map(|comparison| Some((comparison, value.strip_prefix(comparison.sign())?)))?;
-    Some(Test::Took(comparison, names::parse_duration(span)?))
+    Some(Test::Took(comparison, fields::parse_duration(span)?))
 }

@@ -15,7 +15,7 @@ use crate::protocol::incoming::parse as parse_message;
 
 use super::evaluate::Matcher;
 use super::expression::Filter;
-use super::names::Field;
+use super::fields::Field;
 use super::*;
 
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
@@ -176,9 +176,9 @@ fn a_syntax_error_is_a_sentence_with_a_position() {
     assert_eq!(Filter::parse("ü staus:x").expect_err("a typo").character, 3, "characters count, not bytes");
     assert!(Filter::parse(&"a ".repeat(65)).is_err(), "a filter without end");
     for (typed, field) in [("lable", "label"), ("knd", "kind"), ("ids", "id"), ("sinse", "since")] {
-        assert_eq!(names::like(typed), Some(field), "{typed}");
+        assert_eq!(fields::like(typed), Some(field), "{typed}");
     }
-    assert_eq!(names::like("http"), None);
+    assert_eq!(fields::like("http"), None);
 }
 
 #[test]

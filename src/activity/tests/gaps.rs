@@ -133,7 +133,6 @@ fn gap_fact(from: Option<i64>, to: Option<i64>) -> Fact {
     Fact::Gap(Gap { from, to, cause, open: Vec::new(), requests: 0, open_requests: Vec::new() })
 }
 
-/// REVIEW C29.
 #[test]
 fn a_batch_changes_only_gaps_that_name_its_ids_and_ongoing_ones() {
     let named = |seq, id: &str, to: Option<i64>, open: &str| Entry {

@@ -445,7 +445,7 @@ proptest! {
         budget in 1_usize..8,
         status_filter in 0_usize..6,
         words in prop_oneof![Just(""), Just("id-1"), Just("completed COMMAND"), Just("nothing")],
-        sort in prop_oneof![Just(None), Just(Some((Column::Id, false))), Just(Some((Column::Status, true)))],
+        sort in prop_oneof![Just(None), Just(Some((SortKey::Id, false))), Just(Some((SortKey::Status, true)))],
     ) {
         let mut entries: Vec<Entry> = (1..).zip(&facts).map(|(seq, &(what, id))| build(seq, what, id)).collect();
         fastrand::Rng::with_seed(seed).shuffle(&mut entries);

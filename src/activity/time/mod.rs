@@ -2,6 +2,6 @@
 //! (`latency`).
 
 pub(crate) mod latency;
-pub(crate) mod since;
 pub(crate) mod time_reference;
+pub(crate) mod time_spec;
 pub(crate) mod timestamp;

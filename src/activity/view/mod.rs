@@ -4,9 +4,9 @@
 //! filter, the status filter or the sort it looks at every row again, newest first and in slices, so that no frame waits; meanwhile
 //! the first rows found are visible. Rows whose filter result depends on time are looked at again when it may change.
 
-pub(crate) mod build;
-pub(crate) mod order;
-pub(crate) mod ranked;
+pub(crate) mod chunked_list;
+pub(crate) mod merge_sort;
+pub(crate) mod sort_order;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -22,9 +22,9 @@ use super::collections::BitSet;
 use super::entry::Seq;
 use super::status::StatusFilter;
 
-use build::Build;
-use order::{Column, Order, Slot, Sorting};
-use ranked::Ranked;
+use chunked_list::ChunkedList;
+use merge_sort::MergeSort;
+use sort_order::{SortEntry, SortKey, SortOrder, Sorting};
 
 #[cfg(test)]
 mod tests;
@@ -51,18 +51,18 @@ pub enum Refresh {
 pub struct View {
     status_filter: StatusFilter,
     matcher: Matcher,
-    order: Order,
+    order: SortOrder,
     /// Matching rows in order. Not used while everything is shown in arrival order.
-    list: Ranked,
-    /// Whether a row is in `list` or in `build`, by slot in memory.
+    list: ChunkedList,
+    /// Whether a row is in `list` or in `merge_sort`, by slot in memory.
     members: BitSet,
-    /// While sorted: each member's sort slot, by slot in memory.
-    slots: Vec<Option<Slot>>,
+    /// While sorted: each member's sort entry, by slot in memory.
+    sort_entries: Vec<Option<SortEntry>>,
     /// Rows before this one still have to be looked at.
     scan: Option<Seq>,
     /// While sorting: the future `list`.
-    build: Option<Build>,
-    /// While sorting by texts that rows do not share: the texts of the slots.
+    merge_sort: Option<MergeSort>,
+    /// While sorting by texts that rows do not share: the texts of the entries.
     texts: RefCell<Interner>,
     /// Rows that changed after sorting had passed them.
     late: BTreeSet<u32>,
@@ -126,15 +126,15 @@ impl View {
     }
 
     /// Sorts by a column, ascending or (`true`) descending; `None` is arrival order, newest first.
-    pub fn set_sort(&mut self, sort: Option<(Column, bool)>) {
+    pub fn set_sort(&mut self, sort: Option<(SortKey, bool)>) {
         if sort != self.order.0 {
-            self.order = Order(sort);
+            self.order = SortOrder(sort);
             self.restart();
         }
     }
 
     /// The current sort.
-    pub fn sort(&self) -> Option<(Column, bool)> {
+    pub fn sort(&self) -> Option<(SortKey, bool)> {
         self.order.0
     }
 
@@ -214,7 +214,7 @@ impl View {
             }
             self.continue_scan(activities, budget)
         };
-        activities.set_texts_needed(self.build.is_some());
+        activities.set_texts_needed(self.merge_sort.is_some());
         if let Some(pause) = &self.pause
             && pause.stale
         {
@@ -226,10 +226,10 @@ impl View {
 
     /// Number of rows shown.
     pub fn len(&self, activities: &Activities) -> usize {
-        match (&self.pause, &self.build) {
+        match (&self.pause, &self.merge_sort) {
             (Some(pause), _) => pause.rows.len(),
             _ if self.is_plain() => activities.len(),
-            (None, Some(build)) => build.preview().len(),
+            (None, Some(merge_sort)) => merge_sort.preview().len(),
             (None, None) => self.list.len(),
         }
     }
@@ -243,11 +243,11 @@ impl View {
             let from_oldest = activities.len().checked_sub(index + 1)?;
             return activities.order().get(from_oldest).and_then(|&row| activities.id(row));
         }
-        let slot = match &self.build {
-            Some(build) => build.preview().get(index),
+        let entry = match &self.merge_sort {
+            Some(merge_sort) => merge_sort.preview().get(index),
             None => self.list.get(index),
         };
-        slot.and_then(|slot| activities.id(slot.row))
+        entry.and_then(|entry| activities.id(entry.row))
     }
 
     /// The index of a row in the table.
@@ -261,19 +261,19 @@ impl View {
             let at = activities.order().partition_point(|&other| activities.place(other) < place);
             return (activities.order().get(at) == Some(&row)).then(|| activities.len() - 1 - at);
         }
-        if let Some(build) = &self.build {
-            return build.preview().iter().position(|slot| slot.row == row);
+        if let Some(merge_sort) = &self.merge_sort {
+            return merge_sort.preview().iter().position(|entry| entry.row == row);
         }
         if !self.members.get(row) {
             return None;
         }
         let sorting = Sorting { order: self.order, activities, texts: &self.texts };
-        self.list.position(&self.slot_of(row, place)?, &|a: &Slot, b: &Slot| sorting.compare(a, b))
+        self.list.position(&self.sort_entry_of(row, place)?, &|a: &SortEntry, b: &SortEntry| sorting.compare(a, b))
     }
 
     /// Whether the filter or the status filter hides a row. While the view is searching, no row counts as hidden.
     pub fn hides(&self, activities: &Activities, id: RowId) -> bool {
-        let is_known = self.is_filtered() && self.pause.is_none() && self.build.is_none() && self.scan.is_none();
+        let is_known = self.is_filtered() && self.pause.is_none() && self.merge_sort.is_none() && self.scan.is_none();
         is_known && activities.slot_of(id).is_some_and(|row| !self.members.get(row))
     }
 
@@ -283,15 +283,15 @@ impl View {
     }
 
     fn restart(&mut self) {
-        self.list = Ranked::default();
+        self.list = ChunkedList::default();
         self.members = BitSet::default();
-        self.slots.clear();
+        self.sort_entries.clear();
         self.texts = RefCell::default();
         self.late.clear();
         self.time_triggers.clear();
         self.has_trigger = BitSet::default();
         self.scan = Some(Seq(u64::MAX));
-        self.build = self.sort().map(|_| Build::default());
+        self.merge_sort = self.sort().map(|_| MergeSort::default());
         if let Some(pause) = &mut self.pause {
             pause.stale = true;
         }
@@ -303,17 +303,17 @@ impl View {
         if self.is_plain() {
             return activities.order().iter().rev().filter_map(|&row| there(row)).collect();
         }
-        match &self.build {
-            Some(build) => build.preview().iter().filter_map(|slot| there(slot.row)).collect(),
-            None => self.list.iter().filter_map(|slot| there(slot.row)).collect(),
+        match &self.merge_sort {
+            Some(merge_sort) => merge_sort.preview().iter().filter_map(|entry| there(entry.row)).collect(),
+            None => self.list.iter().filter_map(|entry| there(entry.row)).collect(),
         }
     }
 
-    /// The sort slot under which a member is listed. `place` is its place at that time.
-    fn slot_of(&self, row: u32, place: Seq) -> Option<Slot> {
+    /// The sort entry under which a member is listed. `place` is its place at that time.
+    fn sort_entry_of(&self, row: u32, place: Seq) -> Option<SortEntry> {
         match self.sort() {
-            None => Some(Order::arrival(row, place)),
-            Some(_) => self.slots.get(row as usize).copied().flatten(),
+            None => Some(SortOrder::arrival(row, place)),
+            Some(_) => self.sort_entries.get(row as usize).copied().flatten(),
         }
     }
 
@@ -332,16 +332,16 @@ impl View {
             && self.matcher.matches(&activity, now)
     }
 
-    /// Notes that a row is listed, and under which sort slot.
-    fn set_member(&mut self, id: u32, slot: Option<Slot>) {
-        self.members.set(id, slot.is_some());
+    /// Notes that a row is listed, and under which sort entry.
+    fn set_member(&mut self, id: u32, entry: Option<SortEntry>) {
+        self.members.set(id, entry.is_some());
         if self.sort().is_some() {
             let number = id as usize;
-            if self.slots.len() <= number {
-                self.slots.resize(number + 1, None);
+            if self.sort_entries.len() <= number {
+                self.sort_entries.resize(number + 1, None);
             }
-            if let Some(listed) = self.slots.get_mut(number) {
-                *listed = slot;
+            if let Some(listed) = self.sort_entries.get_mut(number) {
+                *listed = entry;
             }
         }
     }
@@ -354,7 +354,7 @@ impl View {
             self.has_trigger.set(id, false);
             rows.push((id, activities.place(id)));
         }
-        if self.build.is_some() {
+        if self.merge_sort.is_some() {
             // The sorting in progress is not touched; rows that the scan has not reached are found in their current state.
             let scan = self.scan;
             let is_scanned = |id| scan.is_none_or(|scan| activities.place(id) >= scan);
@@ -371,34 +371,34 @@ impl View {
             return;
         }
         let mut to_insert = Vec::new();
-        let kept = RefCell::new(self.texts.take());
-        let sorting = Sorting { order: self.order, activities, texts: &kept };
-        let compare = |a: &Slot, b: &Slot| sorting.compare(a, b);
+        let texts = RefCell::new(self.texts.take());
+        let sorting = Sorting { order: self.order, activities, texts: &texts };
+        let compare = |a: &SortEntry, b: &SortEntry| sorting.compare(a, b);
         for (id, place_before) in rows {
             let matches = self.includes(activities, id);
-            let slot = sorting.slot(id);
-            let listed = self.members.get(id).then(|| self.slot_of(id, place_before)).flatten();
+            let entry = sorting.entry(id);
+            let listed = self.members.get(id).then(|| self.sort_entry_of(id, place_before)).flatten();
             if let Some(listed) = listed
-                && (!matches || listed != slot)
+                && (!matches || listed != entry)
             {
                 self.list.remove(&listed, &compare);
                 self.set_member(id, None);
             }
             // The scan will find the rest.
             let is_scanned = self.scan.is_none_or(|scan| activities.place(id) >= scan);
-            if matches && is_scanned && listed != Some(slot) {
-                to_insert.push((id, slot));
+            if matches && is_scanned && listed != Some(entry) {
+                to_insert.push((id, entry));
             }
         }
         // Only now: while a moved row is still listed at its old place, searches fail.
-        for (id, slot) in to_insert {
+        for (id, entry) in to_insert {
             if !self.members.get(id) {
-                self.list.insert(slot, &compare);
-                self.set_member(id, Some(slot));
+                self.list.insert(entry, &compare);
+                self.set_member(id, Some(entry));
             }
         }
         self.list.recount();
-        self.texts = kept;
+        self.texts = texts;
     }
 
     /// Looks at up to `budget` rows since the last change of filter or sort, newest first; then sorts.
@@ -413,19 +413,19 @@ impl View {
             if self.scan.is_some() {
                 let looked_at = of - start;
                 return Refresh::Searching {
-                    examined: if self.build.is_some() { looked_at / 2 } else { looked_at },
+                    examined: if self.merge_sort.is_some() { looked_at / 2 } else { looked_at },
                     of,
                 };
             }
         }
-        let Some(mut build) = self.build.take() else { return Refresh::Done };
+        let Some(mut merge_sort) = self.merge_sort.take() else { return Refresh::Done };
         let sorting = Sorting { order: self.order, activities, texts: &self.texts };
-        let Some(sorted) = build.merge(budget, &|a: &Slot, b: &Slot| sorting.compare(a, b)) else {
-            let examined = of / 2 + of / 2 * build.done() / 1_000;
-            self.build = Some(build);
+        let Some(sorted) = merge_sort.merge(budget, &|a: &SortEntry, b: &SortEntry| sorting.compare(a, b)) else {
+            let examined = of / 2 + of / 2 * merge_sort.done() / 1_000;
+            self.merge_sort = Some(merge_sort);
             return Refresh::Searching { examined, of };
         };
-        self.list = Ranked::of(sorted);
+        self.list = ChunkedList::of(sorted);
         let late = std::mem::take(&mut self.late);
         self.reposition(activities, late.into_iter().map(|id| (id, activities.place(id))).collect());
         Refresh::Done
@@ -434,26 +434,26 @@ impl View {
     /// Looks at a range of rows in arrival order, from its newest end.
     fn scan(&mut self, activities: &Activities, start: usize, end: usize) {
         let order = activities.order();
-        let kept = RefCell::new(self.texts.take());
-        let sorting = Sorting { order: self.order, activities, texts: &kept };
-        let compare = |a: &Slot, b: &Slot| sorting.compare(a, b);
+        let texts = RefCell::new(self.texts.take());
+        let sorting = Sorting { order: self.order, activities, texts: &texts };
+        let compare = |a: &SortEntry, b: &SortEntry| sorting.compare(a, b);
         let mut found = Vec::new();
-        let mut build = self.build.take();
+        let mut merge_sort = self.merge_sort.take();
         for id in order.range(start..end).rev().copied() {
             // A row that moved back in arrival order during the scan is already listed.
             if self.members.get(id) || !self.includes(activities, id) {
                 continue;
             }
-            let slot = sorting.slot(id);
-            self.set_member(id, Some(slot));
-            match &mut build {
-                Some(build) => build.add(slot, &compare),
+            let entry = sorting.entry(id);
+            self.set_member(id, Some(entry));
+            match &mut merge_sort {
+                Some(merge_sort) => merge_sort.add(entry, &compare),
                 // All of these are older than the rows found so far.
-                None => found.push(slot),
+                None => found.push(entry),
             }
         }
-        self.build = build;
-        self.texts = kept;
+        self.merge_sort = merge_sort;
+        self.texts = texts;
         self.list.append(&found);
         self.list.recount();
         self.scan = (start > 0).then(|| order.get(start).map(|&row| activities.place(row))).flatten();

@@ -30,7 +30,7 @@ fn rows(view: &View, activities: &Activities) -> Vec<RowId> {
 }
 
 /// The expected rows of a view, computed naively.
-fn expected(activities: &Activities, filter: &str, sort: Option<(Column, bool)>) -> Vec<RowId> {
+fn expected(activities: &Activities, filter: &str, sort: Option<(SortKey, bool)>) -> Vec<RowId> {
     let filter = Filter::parse(filter).unwrap();
     let mut rows: Vec<RowId> = rows(&View::new(), activities);
     rows.retain(|row| filter.matches(&activities.get(*row).unwrap(), activities.now()));
@@ -38,9 +38,9 @@ fn expected(activities: &Activities, filter: &str, sort: Option<(Column, bool)>)
         rows.sort_by(|a, b| {
             let (a, b) = (activities.get(*a).unwrap(), activities.get(*b).unwrap());
             let order = match column {
-                Column::Id => a.id().cmp(&b.id()),
-                Column::Message => a.message().cmp(&b.message()),
-                Column::Updated => a.updated().cmp(&b.updated()),
+                SortKey::Id => a.id().cmp(&b.id()),
+                SortKey::Message => a.message().cmp(&b.message()),
+                SortKey::Updated => a.updated().cmp(&b.updated()),
                 _ => a.status().word().cmp(&b.status().word()),
             };
             if descending { order.reverse() } else { order }
@@ -54,11 +54,11 @@ fn many_rows_are_found_and_sorted_in_slices_while_more_arrive() {
     let mut activities = many(60_000);
     let mut count = 60_000;
     for (filter, sort) in [
-        ("", Some((Column::Id, false))),
-        ("", Some((Column::Message, true))),
-        ("failed", Some((Column::Updated, false))),
+        ("", Some((SortKey::Id, false))),
+        ("", Some((SortKey::Message, true))),
+        ("failed", Some((SortKey::Updated, false))),
         ("failed", None),
-        ("", Some((Column::Status, false))),
+        ("", Some((SortKey::Status, false))),
     ] {
         let mut view = View::new();
         view.set_sort(sort);

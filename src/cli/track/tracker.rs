@@ -76,8 +76,8 @@ impl<'a> Tracker<'a> {
     /// Writes the ids into the journal. The caller holds its lock.
     async fn write(&mut self, request: TrackRequest) -> Result<usize, CliError> {
         let profile = self.profile_to_track()?;
-        let Opened { journal, clock: kept, .. } = Journal::open(self.directories.data())?;
-        let now = EngineClock::resumed(kept.as_ref(), self.clock.clone()).now();
+        let Opened { journal, clock: stored_clock, .. } = Journal::open(self.directories.data())?;
+        let now = EngineClock::resumed(stored_clock.as_ref(), self.clock.clone()).now();
         let count = request.len();
         let written = journal.append(profile, request.into_entries(now)).await;
         journal.close().await;
@@ -87,15 +87,15 @@ impl<'a> Tracker<'a> {
 
     /// The profile that the ids belong to: the one named by `--profile`, the one that the environment signs in, or the only one.
     fn profile_to_track(&mut self) -> Result<ProfileId, CliError> {
-        let (_store, settings, said) = Store::open_read_only(self.directories)?;
-        if let Some(sentence) = said
+        let (_store, settings, notice) = Store::open_read_only(self.directories)?;
+        if let Some(sentence) = notice
             && !std::mem::replace(&mut self.settings_reported, true)
         {
             crate::cli::print_status(&sentence);
         }
-        let guest = EnvProfile::of(self.environment, &settings, self.profile.as_deref());
-        if let Some(guest) = guest {
-            return Ok(guest.profile.id);
+        let env_profile = EnvProfile::of(self.environment, &settings, self.profile.as_deref());
+        if let Some(env_profile) = env_profile {
+            return Ok(env_profile.profile.id);
         }
         let names = ProfileNames::of(&settings, None);
         if let Some(name) = &self.profile {

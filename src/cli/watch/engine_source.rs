@@ -30,14 +30,14 @@ impl EngineSource {
     /// Takes the journal's lock and starts the engine.
     pub(crate) fn start(
         make: impl FnOnce(Waker) -> EngineOptions,
-        guest: Option<EnvProfile>,
+        env_profile: Option<EnvProfile>,
         settings: &Settings,
         only: Option<&str>,
     ) -> Result<Self, EngineError> {
         let wake = Arc::new(Notify::new());
         let ring = wake.clone();
         let (engine, events) = Engine::start(make(Arc::new(move || ring.notify_one())))?;
-        Ok(Self { engine, events, wake, connections: Connections::new(guest, settings, only) })
+        Ok(Self { engine, events, wake, connections: Connections::new(env_profile, settings, only) })
     }
 
     /// Waits for an event of the engine or for a due action, and handles it.

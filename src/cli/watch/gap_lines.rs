@@ -94,11 +94,11 @@ impl GapLines {
         let mut due = Vec::new();
         for gap in std::mem::take(&mut self.changed) {
             let Some(state) = self.state(all, gap, now) else { continue };
-            let told = self.printed.get(&gap);
-            if told.is_some_and(|told| told.state == state) {
+            let printed = self.printed.get(&gap);
+            if printed.is_some_and(|printed| printed.state == state) {
                 continue;
             }
-            let has_waited = told.is_none_or(|told| now.since(told.at) >= PAUSE || now < told.at);
+            let has_waited = printed.is_none_or(|printed| now.since(printed.at) >= PAUSE || now < printed.at);
             let is_due = count < MAX_REPRINTED && (has_waited || is_over(&state));
             if is_due || all_changed {
                 count += 1;

@@ -103,7 +103,7 @@ pub fn run(setup: Setup<'_>) -> Result<(), CliError> {
 /// The state of a running `watch`.
 struct Watcher<'a> {
     setup: Setup<'a>,
-    guest: Option<EnvProfile>,
+    env_profile: Option<EnvProfile>,
     settings: Settings,
     names: ProfileNames,
     model: Model,
@@ -119,17 +119,17 @@ struct Watcher<'a> {
 impl<'a> Watcher<'a> {
     fn new(setup: Setup<'a>, lines: mpsc::Sender<String>) -> Result<Self, CliError> {
         let settings = Store::peek(&setup.directories)?;
-        let guest =
+        let env_profile =
             if setup.sandbox { None } else { EnvProfile::of(&setup.environment, &settings, setup.profile.as_deref()) };
-        if let Some(guest) = &guest {
-            guest.check()?;
+        if let Some(env_profile) = &env_profile {
+            env_profile.check()?;
         }
-        let names = ProfileNames::of(&settings, guest.as_ref());
-        let profile_filter = watched_profiles(&setup, guest.as_ref(), &settings, &names)?;
+        let names = ProfileNames::of(&settings, env_profile.as_ref());
+        let profile_filter = watched_profiles(&setup, env_profile.as_ref(), &settings, &names)?;
         let memory = (settings.preferences.link_lifetime(), settings.preferences.rows_in_memory());
         let typed = setup.arguments.filter.as_ref().map(ToString::to_string);
-        if let Some(slip) = typed.as_deref().and_then(Suggestion::find) {
-            super::print_status(&slip.question());
+        if let Some(suggestion) = typed.as_deref().and_then(Suggestion::find) {
+            super::print_status(&suggestion.question());
         }
         let (model, history_end) = Model::new(
             setup.directories.data(),
@@ -137,7 +137,7 @@ impl<'a> Watcher<'a> {
             setup.arguments.clone(),
             (memory, setup.clock.clone()),
         )?;
-        Ok(Self { setup, guest, settings, names, model, history_end, lines, engine_source: None, done: false })
+        Ok(Self { setup, env_profile, settings, names, model, history_end, lines, engine_source: None, done: false })
     }
 
     /// Watches until there is nothing left to watch.
@@ -158,10 +158,10 @@ impl<'a> Watcher<'a> {
                 return Ok(());
             }
             if let Some(live) = &mut self.engine_source {
-                let look = self.model.next_gap_check().unwrap_or(MAX_WAIT);
+                let next_check = self.model.next_gap_check().unwrap_or(MAX_WAIT);
                 tokio::select! {
                     waited = live.wait(&mut self.names, &mut self.model) => waited?,
-                    () = tokio::time::sleep(look) => {}
+                    () = tokio::time::sleep(next_check) => {}
                 }
                 continue;
             }
@@ -239,23 +239,23 @@ impl<'a> Watcher<'a> {
         if DataDirLock::is_held(self.setup.directories.data())? {
             return Ok(false);
         }
-        if !self.setup.sandbox && self.guest.is_none() && self.settings.profiles.is_empty() {
+        if !self.setup.sandbox && self.env_profile.is_none() && self.settings.profiles.is_empty() {
             // There is no profile to sign in. Beside a window that is no error, because the window has one.
             return Err(CliError::NoProfile);
         }
-        let tokens = if self.guest.is_some() { Tokens::InMemory } else { Tokens::InKeyring };
+        let tokens = if self.env_profile.is_some() { Tokens::InMemory } else { Tokens::InKeyring };
         let make = |waker| {
             let mut options = (self.setup.options)(waker, tokens);
             options.settings = SettingsAccess::ReadOnly;
             // A profile from the environment that the settings don't have can't be selected by name among theirs.
             let listed = |name: &String| self.settings.profiles.iter().any(|profile| profile.name == *name);
-            options.profile = match &self.guest {
-                Some(guest) => Some(guest.profile.name.clone()).filter(listed),
+            options.profile = match &self.env_profile {
+                Some(env_profile) => Some(env_profile.profile.name.clone()).filter(listed),
                 None => self.setup.profile.clone(),
             };
             options
         };
-        match EngineSource::start(make, self.guest.clone(), &self.settings, self.setup.profile.as_deref()) {
+        match EngineSource::start(make, self.env_profile.clone(), &self.settings, self.setup.profile.as_deref()) {
             Ok(live) => {
                 self.engine_source = Some(live);
                 Ok(true)
@@ -288,13 +288,13 @@ impl<'a> Watcher<'a> {
 /// The profiles whose events are printed.
 fn watched_profiles(
     setup: &Setup<'_>,
-    guest: Option<&EnvProfile>,
+    env_profile: Option<&EnvProfile>,
     settings: &Settings,
     names: &ProfileNames,
 ) -> Result<ProfileFilter, CliError> {
     let held = || DataDirLock::is_held(setup.directories.data());
-    Ok(match (&setup.profile, guest) {
-        (_, Some(guest)) => ProfileFilter::Only([guest.profile.id].into()),
+    Ok(match (&setup.profile, env_profile) {
+        (_, Some(env_profile)) => ProfileFilter::Only([env_profile.profile.id].into()),
         (None, None) if setup.sandbox || settings.profiles.is_empty() => {
             if !setup.sandbox && !held()? {
                 return Err(CliError::NoProfile);

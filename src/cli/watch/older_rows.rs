@@ -18,7 +18,7 @@ pub(crate) struct OlderRows {
     /// The activities whose outcomes `--exit-on` waits for.
     awaited: BTreeSet<Key>,
     /// The rows still to read for each profile, and the entry to continue from.
-    left: Vec<(ProfileId, BTreeSet<ActivityKey>, Seq)>,
+    remaining: Vec<(ProfileId, BTreeSet<ActivityKey>, Seq)>,
     read: BTreeMap<Key, Vec<Entry>>,
 }
 
@@ -32,21 +32,21 @@ impl OlderRows {
         let awaited = self.awaited.iter().filter(|(of, _)| *of == profile).map(|(_, key)| key.clone());
         let wanted: BTreeSet<_> = keys.chain(awaited).collect();
         if !wanted.is_empty() {
-            self.left.push((profile, wanted, Seq(0)));
+            self.remaining.push((profile, wanted, Seq(0)));
         }
     }
 
     /// Reads one chunk of the entries before `before`. Returns whether there is more.
     pub(crate) fn read(&mut self, archive: &ReadOnlyJournal, before: Seq) -> Result<bool, JournalError> {
-        let Some((profile, wanted, from)) = self.left.pop() else { return Ok(false) };
+        let Some((profile, wanted, from)) = self.remaining.pop() else { return Ok(false) };
         let (entries, next) = archive.entries_of(profile, &wanted, from, before, CHUNK)?;
         for entry in entries {
             self.read.entry((profile, entry.key.clone())).or_default().push(entry);
         }
         if let Some(next) = next {
-            self.left.push((profile, wanted, next));
+            self.remaining.push((profile, wanted, next));
         }
-        Ok(!self.left.is_empty())
+        Ok(!self.remaining.is_empty())
     }
 
     /// The entries of each activity in ascending order, and whether the activity is awaited.

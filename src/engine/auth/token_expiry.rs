@@ -46,8 +46,8 @@ async fn run_timer(context: EngineContext, profile: ProfileId, credentials_numbe
     for (after, due) in schedule(life) {
         loop {
             let elapsed = context.clocks.now().since(start);
-            let Some(left) = after.checked_sub(elapsed).filter(|left| !left.is_zero()) else { break };
-            tokio::time::sleep(left.min(CHECK_INTERVAL)).await;
+            let Some(remaining) = after.checked_sub(elapsed).filter(|remaining| !remaining.is_zero()) else { break };
+            tokio::time::sleep(remaining.min(CHECK_INTERVAL)).await;
         }
         if context.reports.send(InternalEvent::TokenDue { profile, credentials_number, due }).await.is_err() {
             return;

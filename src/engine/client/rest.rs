@@ -396,7 +396,7 @@ impl RestClient {
             Expiry::Unstated => (None, None),
             Expiry::At(at) => (Some(Timestamp::from(at)), None),
             Expiry::In(life) => (Some(now().expiry_after(LinkExpiry::For(life))), None),
-            Expiry::Unreadable(said) => (None, Some(redact::text(&said, &[token.expose()]).into_owned())),
+            Expiry::Unreadable(value) => (None, Some(redact::text(&value, &[token.expose()]).into_owned())),
         };
         TokenExpiry { at, server_now, unreadable }
     }

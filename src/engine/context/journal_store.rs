@@ -97,6 +97,6 @@ async fn notify(journal: Journal, event_sender: EventSender, reason: PersistentR
     let sentence = reason.to_string();
     event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
     if let Err(error) = journal.save_notice(PersistedNotice { profile: None, at, sentence }).await {
-        tracing::warn!(%error, "a notice will not be told again at the next start");
+        tracing::warn!(%error, "a notice will not be shown again at the next start");
     }
 }

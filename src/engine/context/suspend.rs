@@ -36,17 +36,17 @@ pub(crate) fn boot_id() -> Option<String> {
 /// Watches the clocks as long as the engine runs.
 pub(crate) async fn watch(context: EngineContext, boot_id: Option<String>) {
     let mut last = context.clocks.now();
-    let (mut kept, mut kept_at) = (None, last);
+    let (mut saved, mut saved_at) = (None, last);
     loop {
         if let Some(jump) = context.clocks.take_jump() {
             context.event_sender.send_notice(Notice::new(Severity::Warning, None, NoticeReason::ClockJumped(jump)));
         }
         let now = context.clocks.now();
         let reference = context.clocks.reference();
-        if kept != Some(reference) || now.since(kept_at) >= SAVE_INTERVAL {
-            let kept_now = context.journal_store.save_clock(context.clocks.to_kept(boot_id.as_deref())).await;
-            if kept_now.is_ok() {
-                (kept, kept_at) = (Some(reference), now);
+        if saved != Some(reference) || now.since(saved_at) >= SAVE_INTERVAL {
+            let result = context.journal_store.save_clock(context.clocks.to_stored(boot_id.as_deref())).await;
+            if result.is_ok() {
+                (saved, saved_at) = (Some(reference), now);
             }
         }
         let changed = tokio::time::timeout(CHECK_INTERVAL, context.clocks.changed()).await;

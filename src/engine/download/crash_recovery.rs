@@ -85,10 +85,10 @@ impl CrashRecovery {
         for unfinished in interrupted {
             let can_request = requested.contains(&unfinished.request);
             let request = unfinished.request.clone();
-            let kept = context.spawner.blocking("keeping a part-file", move || unfinished.keep());
-            let Some((mut sentence, kept)) = kept.await else { continue };
-            sentence.push_str(&next_step(kept.as_deref(), can_request));
-            let part = kept.as_deref().map(text_of_path);
+            let kept_file = context.spawner.blocking("keeping a part-file", move || unfinished.keep());
+            let Some((mut sentence, kept_file)) = kept_file.await else { continue };
+            sentence.push_str(&next_step(kept_file.as_deref(), can_request));
+            let part = kept_file.as_deref().map(text_of_path);
             let entry = Entry::local(
                 (context.clock)(),
                 ActivityKey::Data(request),
@@ -104,9 +104,9 @@ impl CrashRecovery {
 impl InterruptedDownload {
     /// Keeps the received bytes. Returns what happened, and where they are.
     fn keep(self) -> (String, Option<PathBuf>) {
-        let kept = self.part.as_deref().and_then(|part| part_file::keep_leftover(part, &self.to));
+        let kept_file = self.part.as_deref().and_then(|part| part_file::keep_leftover(part, &self.to));
         let ended = "Privicore Monitor ended in the middle of the download. The link is used up.";
-        let doubtful = kept.is_none() && is_file(&self.to);
+        let doubtful = kept_file.is_none() && is_file(&self.to);
         let doubt = if doubtful {
             format!(
                 " There is a file {}: whether this download wrote it is not known, so do not rely on it.",
@@ -115,7 +115,7 @@ impl InterruptedDownload {
         } else {
             String::new()
         };
-        (format!("{ended}{doubt}"), kept)
+        (format!("{ended}{doubt}"), kept_file)
     }
 }
 

@@ -63,8 +63,8 @@ impl DataRequester {
                     }
                 }
                 Err(error) => {
-                    let (left, fatal) = (all - done, is_fatal(&error));
-                    self.report_failure(&stored, &error, if fatal { left } else { 1 });
+                    let (remaining, fatal) = (all - done, is_fatal(&error));
+                    self.report_failure(&stored, &error, if fatal { remaining } else { 1 });
                     self.report_if_token_invalid(error).await;
                     if fatal {
                         return;

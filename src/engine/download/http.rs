@@ -260,7 +260,7 @@ impl DownloadJob {
     /// The server responded, but not with the data. Reports what it said, and what this program did.
     fn refused(&self, status: StatusCode, words: &str, taken: &ClaimedLink, requested: Option<bool>) -> DownloadError {
         let number = status.as_u16();
-        let said = if words.is_empty() {
+        let message = if words.is_empty() {
             format!("The server answered with status {number}.")
         } else {
             format!("The server answered with status {number}: “{words}”")
@@ -269,7 +269,7 @@ impl DownloadJob {
             status,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE
         ) {
-            let sentence = format!("{said} That is not the data. The link may be used up; request the data again.");
+            let sentence = format!("{message} That is not the data. The link may be used up; request the data again.");
             return DownloadError::after(DownloadFailure::Broken, sentence);
         }
         let first = match requested {
@@ -281,11 +281,11 @@ impl DownloadJob {
                 Some(_) => "its own message said until when".to_owned(),
                 None => format!("links live {} min", self.lifetime.as_secs().div_ceil(60)),
             };
-            let sentence = format!("The link has expired: {lives}. {said}{first} Request the data again.");
+            let sentence = format!("The link has expired: {lives}. {message}{first} Request the data again.");
             return DownloadError::after(DownloadFailure::LinkExpired, sentence);
         }
         let meaning = if words.is_empty() { "The link has been used or has expired. " } else { "" };
-        let sentence = format!("{meaning}{said}{first} Request the data again.");
+        let sentence = format!("{meaning}{message}{first} Request the data again.");
         if requested != Some(false) {
             return DownloadError::after(DownloadFailure::LinkUsed, sentence);
         }
@@ -301,25 +301,25 @@ impl DownloadJob {
 async fn refusal_text(mut response: Response, url: &Url) -> String {
     let is_plain = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let mut body = Vec::new();
-    let frame_decoder = async {
+    let reading = async {
         while body.len() < MAX_REFUSAL_SIZE
             && let Ok(Some(chunk)) = response.chunk().await
         {
             body.extend_from_slice(&chunk);
         }
     };
-    if tokio::time::timeout(REFUSAL_TIMEOUT, frame_decoder).await.is_err() {
+    if tokio::time::timeout(REFUSAL_TIMEOUT, reading).await.is_err() {
         tracing::debug!("the whole refusal did not come in time");
     }
     body.truncate(MAX_REFUSAL_SIZE);
     let body = String::from_utf8_lossy(&body);
-    let said = rest::error_text(&body).or_else(|| is_plain.then(|| body.into_owned())).unwrap_or_default();
+    let text = rest::error_text(&body).or_else(|| is_plain.then(|| body.into_owned())).unwrap_or_default();
     let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
     let mut secrets: Vec<&str> =
         values.iter().map(AsRef::as_ref).filter(|value| value.len() >= MIN_SECRET_LENGTH).collect();
     secrets.extend([url.as_str(), url.path()].into_iter().filter(|part| part.len() >= MIN_SECRET_LENGTH));
-    let said = redact::text(said.trim(), &secrets);
-    let one_line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = redact::text(text.trim(), &secrets);
+    let one_line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match one_line.char_indices().nth(MAX_QUOTE_LENGTH) {
         Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default()),
         None => one_line,
@@ -357,9 +357,9 @@ fn opened(response: Response, gets: u32) -> OpenedDownload {
     // Without a length, HTTP/2 and chunked encoding mark the end; otherwise it is where the connection ends. If there is a length
     // all the same, a shorter body is truncated, as for curl.
     let has_end = response.version() >= Version::HTTP_2 || is_chunked;
-    let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    let told: Option<u64> = told.filter(|_length| marked.is_none() && !has_end);
-    let total = marked.or(told);
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    let announced: Option<u64> = announced.filter(|_length| marked.is_none() && !has_end);
+    let total = marked.or(announced);
     let length_unknown = total.is_none() && !has_end;
     let host = response.url().host_str().map(str::to_owned);
     let source = Source::Http(Box::new(response));

@@ -121,7 +121,7 @@ pub(crate) async fn report_if_arrived(context: EngineContext, profile: ProfileId
 /// The saved file, and how it was obtained.
 type Saved = (SavedFile, DownloadReceipt);
 /// The error, and the partial file that is kept.
-type NotDone = (DownloadError, Option<PathBuf>);
+type FailedDownload = (DownloadError, Option<PathBuf>);
 
 impl DownloadJob {
     /// What the journal knows of the request.
@@ -131,9 +131,9 @@ impl DownloadJob {
         Ok(RequestInfo::of(history.entries))
     }
 
-    async fn save(&self, request_info: &RequestInfo, control: &mut DownloadControl) -> Result<Saved, NotDone> {
+    async fn save(&self, request_info: &RequestInfo, control: &mut DownloadControl) -> Result<Saved, FailedDownload> {
         let spot = match &self.target {
-            SaveTarget::File(to) => Destination::from_path(to).map_err(not_begun)?,
+            SaveTarget::File(to) => Destination::from_path(to).map_err(not_started)?,
             SaveTarget::Folder(folder) => Destination {
                 folder: folder.clone(),
                 name: request_info.suggestion(&self.request).into(),
@@ -149,7 +149,7 @@ impl DownloadJob {
             Err(_no_link) if request_info.inline.is_some() && matches!(self.target, SaveTarget::Folder(_)) => {
                 self.write_inline(request_info, spot, control).await
             }
-            Err(no_link) => Err(not_begun(no_link)),
+            Err(no_link) => Err(not_started(no_link)),
         }
     }
 
@@ -159,7 +159,7 @@ impl DownloadJob {
         request_info: &RequestInfo,
         mut destination: Destination,
         control: &mut DownloadControl,
-    ) -> Result<Saved, NotDone> {
+    ) -> Result<Saved, FailedDownload> {
         let requested = request_info.has_requested(&taken.links);
         if requested == Some(true) {
             // The server repeated the link before the journal was restored up to its use: it stays claimed.
@@ -222,17 +222,17 @@ impl DownloadJob {
         request_info: &RequestInfo,
         destination: Destination,
         control: &mut DownloadControl,
-    ) -> Result<Saved, NotDone> {
+    ) -> Result<Saved, FailedDownload> {
         let began = (self.context.clock)();
-        let bytes = request_info.payload().map_err(not_begun)?;
-        let mut part = self.create(&destination).await.map_err(not_begun)?;
+        let bytes = request_info.payload().map_err(not_started)?;
+        let mut part = self.create(&destination).await.map_err(not_started)?;
         let at = destination.clone();
         let written = self.blocking(move || match part.write(&mut bytes.into()) {
             Ok(()) => Ok(part),
             Err(source) => Err(SaveError::from(at.error(source))),
         });
         let part = tokio::select! {
-            written = written => written.map_err(not_begun)?,
+            written = written => written.map_err(not_started)?,
             // Nothing is lost: the payload stays in the journal.
             _ = control.stopped() => return Err((error::StopReason::before(), None)),
         };
@@ -247,16 +247,16 @@ impl DownloadJob {
         (part, codings): (Option<PartFile>, &[Coding]),
         mut spot: Destination,
         mut receipt: DownloadReceipt,
-    ) -> Result<Saved, NotDone> {
+    ) -> Result<Saved, FailedDownload> {
         let lost = || (DownloadError::broken("The file could not be written. The link is used up."), None);
         let part = part.ok_or_else(lost)?;
         if let Err(failed) = received {
-            let kept = if failed.keep {
+            let kept_file = if failed.keep {
                 self.blocking::<_, WriterPanicked, _>(move || Ok(part.keep(&spot))).await.ok().flatten()
             } else {
                 None
             };
-            return Err((failed, kept));
+            return Err((failed, kept_file));
         }
         let (mut part, is_plain) = self.decode(part, &mut spot, codings).await.ok_or_else(lost)?;
         if is_plain {
@@ -271,14 +271,14 @@ impl DownloadJob {
         let host = receipt.host.clone();
         let finished = self.blocking(move || {
             part.finish(&spot, &host)
-                .map_err(|(error, part)| NotFinished { error: error.into(), kept_file: part.keep(&spot) })
+                .map_err(|(error, part)| FailedSave { error: error.into(), kept_file: part.keep(&spot) })
         });
         match finished.await {
             Ok(finished) => {
                 receipt.sha256.clone_from(&finished.sha256);
                 Ok((finished, receipt))
             }
-            Err(NotFinished { error, kept_file }) => {
+            Err(FailedSave { error, kept_file }) => {
                 let used = if receipt.gets > 0 { " The link is used up." } else { "" };
                 Err((DownloadError { keep: true, ..DownloadError::broken(format!("{error}{used}")) }, kept_file))
             }
@@ -328,9 +328,10 @@ impl DownloadJob {
 
     /// Warns before the GET if the download will probably not finish in time.
     fn warn_of_expiry(&self, taken: &ClaimedLink, request_info: &RequestInfo, destination: &Destination) {
-        let left = taken.ready.expiry(self.lifetime).since((self.context.clock)());
+        let remaining = taken.ready.expiry(self.lifetime).since((self.context.clock)());
         let name = destination.name.to_string_lossy();
-        if let Some(why) = expiry_warning::warning(&name, request_info.size, left, &self.context.downloader.rates) {
+        if let Some(why) = expiry_warning::warning(&name, request_info.size, remaining, &self.context.downloader.rates)
+        {
             let request = self.request.clone();
             self.context.report_problem(self.profile, ProblemReason::LateDownload { request, why });
         }
@@ -356,7 +357,7 @@ impl DownloadJob {
 
     /// Records how it ended, and shows a notice of a failure. `requested` spans the entries of the request if this program made it,
     /// so that the data can be requested again.
-    async fn record_end(&self, outcome: Result<Saved, NotDone>, requested: Option<(Seq, Seq)>) {
+    async fn record_end(&self, outcome: Result<Saved, FailedDownload>, requested: Option<(Seq, Seq)>) {
         let event = match outcome {
             Ok((SavedFile { to, size, .. }, receipt)) => {
                 if receipt.length_unproved {
@@ -364,10 +365,10 @@ impl DownloadJob {
                 }
                 Some(LocalEvent::Saved { to: text_of_path(&to), size, receipt })
             }
-            Err((failure, kept)) => self.failure(failure, kept.as_deref(), requested),
+            Err((failure, kept_file)) => self.failure(failure, kept_file.as_deref(), requested),
         };
-        if let Some(deed) = event
-            && !self.record(deed).await
+        if let Some(event) = event
+            && !self.record(event).await
         {
             tracing::warn!("the end of a download could not be written any more");
         }
@@ -377,12 +378,12 @@ impl DownloadJob {
     fn failure(
         &self,
         failure: DownloadError,
-        kept: Option<&Path>,
+        kept_file: Option<&Path>,
         requested: Option<(Seq, Seq)>,
     ) -> Option<LocalEvent> {
         let DownloadError { outcome, mut sentence, quiet, keep, remedy } = failure;
         if keep {
-            sentence.push_str(&next_step(kept, requested.is_some()));
+            sentence.push_str(&next_step(kept_file, requested.is_some()));
         }
         if !quiet {
             let again = || {
@@ -397,7 +398,7 @@ impl DownloadJob {
             let remedy = remedy.map(|remedy| *remedy).or_else(again);
             self.notice(Severity::Error, NoticeReason::NotSaved { what, why: sentence.clone() }, remedy);
         }
-        let part = kept.map(text_of_path);
+        let part = kept_file.map(text_of_path);
         outcome.map(|why| LocalEvent::NotSaved { why, sentence, part })
     }
 
@@ -437,19 +438,19 @@ fn fetching(destination: &Destination, part: &Path, links: &[String]) -> LocalEv
 }
 
 /// A complete payload that could not be named, and the file that is kept of it.
-struct NotFinished {
+struct FailedSave {
     error: SaveError,
     kept_file: Option<PathBuf>,
 }
 
-impl From<WriterPanicked> for NotFinished {
+impl From<WriterPanicked> for FailedSave {
     fn from(panicked: WriterPanicked) -> Self {
         Self { error: panicked.into(), kept_file: None }
     }
 }
 
 /// The error if nothing was recorded or sent yet.
-fn not_begun(error: impl Into<SaveError>) -> NotDone {
+fn not_started(error: impl Into<SaveError>) -> FailedDownload {
     (DownloadError::from(error.into()), None)
 }
 

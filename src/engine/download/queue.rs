@@ -80,7 +80,7 @@ impl DownloadQueue {
 
     /// The queue as the window shows it, in order.
     pub(crate) fn waiting(&self) -> Vec<WaitingDownload> {
-        let told = |queued: &QueuedDownload| WaitingDownload {
+        let waiting = |queued: &QueuedDownload| WaitingDownload {
             profile: queued.profile,
             request: queued.request.clone(),
             to: match &queued.target {
@@ -91,7 +91,7 @@ impl DownloadQueue {
             expires: queued.expires,
             too_late: queued.warned,
         };
-        self.0.iter().map(told).collect()
+        self.0.iter().map(waiting).collect()
     }
 }
 

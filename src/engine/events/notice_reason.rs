@@ -287,7 +287,7 @@ pub enum NoticeReason {
     NotAcknowledged(String),
     /// A file could not be decrypted.
     #[error(
-        "{name} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {kept}. Check the key in the \
+        "{name} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {kept_name}. Check the key in the \
          profile's ready data settings."
     )]
     NotDecrypted {
@@ -296,11 +296,11 @@ pub enum NoticeReason {
         /// The failure.
         why: Cause,
         /// The name of the encrypted file.
-        kept: String,
+        kept_name: String,
     },
     /// A file could not be decompressed.
     #[error(
-        "{name} came compressed ({coding}) and could not be decompressed: {why}. It is kept as it came, under the name {kept}."
+        "{name} came compressed ({coding}) and could not be decompressed: {why}. It is kept as it came, under the name {kept_name}."
     )]
     NotDecompressed {
         /// The name of the plain file.
@@ -310,7 +310,7 @@ pub enum NoticeReason {
         /// The failure.
         why: Cause,
         /// The name of the compressed file.
-        kept: String,
+        kept_name: String,
     },
 }
 
@@ -436,7 +436,7 @@ fn status_unknown(commands: &[CommandId], why: &RestError) -> String {
     let rest = match more.len() {
         0 => String::new(),
         1 => " One more command was not asked for.".to_owned(),
-        left => format!(" {left} more commands were not asked for."),
+        remaining => format!(" {remaining} more commands were not asked for."),
     };
     format!("The status of {first} is not known: {why}{rest}")
 }
@@ -448,8 +448,8 @@ fn lost_at_shutdown(count: usize, why: &SharedError<JournalError>) -> String {
 }
 
 fn purged(entries: u64, size: u64, oldest_left: Option<Timestamp>) -> String {
-    let went = counted(entries, "entry");
-    let left = match oldest_left {
+    let removed = counted(entries, "entry");
+    let rest = match oldest_left {
         Some(oldest) => {
             let day = jiff::tz::TimeZone::system().to_datetime(oldest.timestamp()).date();
             format!("It now begins on {day}.")

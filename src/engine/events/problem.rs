@@ -7,7 +7,7 @@ use crate::credentials::KeyringError;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::network::tls::config::Shortfall;
 use crate::journal::{JournalError, MemoryOnly};
-use crate::protocol::{RequestId, counted, visible};
+use crate::protocol::{RequestId, counted, sanitize};
 use crate::settings::{ProfileId, SettingsError};
 
 use super::action::Action;
@@ -73,10 +73,9 @@ pub enum ProblemReason {
     },
     /// The server gives the token's expiry in a format that can't be parsed.
     #[error(
-        "The server gives the end of the token as “{}”, which Privicore Monitor can't read. So the token is not renewed \
-         automatically, and no warning comes before it ends. Renew it in time, or ask whoever runs the server for an end like \
-         2026-02-21T15:33:44Z.",
-        visible(.value)
+        "The token's expiry “{}” can't be read, so it is not renewed automatically and there is no warning. Renew it in time, or \
+         ask whoever runs the server for an expiry like 2026-02-21T15:33:44Z.",
+        sanitize(.value)
     )]
     UnreadableTokenExpiry {
         /// The expiry as the server gives it, masked.

@@ -123,13 +123,13 @@ async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc
         Err(error) if error.is_usage() => Response::Usage(error.to_string()),
         Err(error) => Response::Failed(error.to_string()),
     };
-    let said = async {
+    let sent = async {
         let mut line = serde_json::to_vec(&answer)?;
         line.push(b'\n');
         write.write_all(&line).await?;
         write.shutdown().await
     };
-    if let Err(error) = said.await {
+    if let Err(error) = sent.await {
         tracing::debug!(%error, "nobody waited for the answer on the local socket");
     }
 }
@@ -241,8 +241,8 @@ mod tests {
                 assert!(read > 0, "nothing was asked");
             }
             drop(stream);
-            let told = asking.await.unwrap().unwrap_err();
-            assert!(matches!(told, IpcError::NotRunning), "{told:?}");
+            let error = asking.await.unwrap().unwrap_err();
+            assert!(matches!(error, IpcError::NotRunning), "{error:?}");
         }
     }
 
@@ -260,12 +260,12 @@ mod tests {
         let serving = serve(stream, bound.owner, spawner, reports);
         tokio::pin!(serving);
         // The journal does not respond for as long as the client waits.
-        let told = tokio::select! {
-            told = asking => told.unwrap().unwrap_err(),
+        let error = tokio::select! {
+            error = asking => error.unwrap().unwrap_err(),
             () = &mut serving => panic!("it was answered"),
         };
-        assert!(matches!(told, IpcError::NotConfirmed(_)), "{told:?}");
-        let sentence = told.to_string();
+        assert!(matches!(error, IpcError::NotConfirmed(_)), "{error:?}");
+        let sentence = error.to_string();
         assert!(sentence.contains("follows them") && !sentence.contains("version"), "{sentence}");
         let arrived = tokio::select! {
             Some(InternalEvent::Track(arrived)) = reported.recv() => arrived,

@@ -34,7 +34,7 @@ struct Frames {
     /// The header of the current frame, as far as it has arrived.
     head: Vec<u8>,
     /// The bytes of the payload that are still to come.
-    left: u64,
+    remaining: u64,
     is_close: bool,
     close: Option<Vec<u8>>,
 }
@@ -60,12 +60,12 @@ impl<T> CloseWatch<T> {
 impl Frames {
     fn read(&mut self, mut bytes: &[u8]) {
         while let Some((first, rest)) = bytes.split_first() {
-            if self.left == 0 {
+            if self.remaining == 0 {
                 bytes = rest;
                 self.head.push(*first);
                 if let Some((opcode, length)) = head(&self.head) {
                     self.head.clear();
-                    self.left = length;
+                    self.remaining = length;
                     self.is_close = opcode == CLOSE;
                     if self.is_close {
                         self.close = Some(Vec::new());
@@ -73,12 +73,12 @@ impl Frames {
                 }
                 continue;
             }
-            let part = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+            let part = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(bytes.len());
             let (payload, rest) = bytes.split_at(part);
             if let (true, Some(close)) = (self.is_close, &mut self.close) {
                 close.extend(payload.iter().take(MAX_PAYLOAD_SIZE.saturating_sub(close.len())));
             }
-            self.left = self.left.saturating_sub(part as u64);
+            self.remaining = self.remaining.saturating_sub(part as u64);
             bytes = rest;
         }
     }

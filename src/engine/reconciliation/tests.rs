@@ -62,7 +62,7 @@ impl StatusClient for ServerAsked {
     }
 }
 
-struct Bench {
+struct Fixture {
     server: Arc<Server>,
     pending_commands: PendingCommands,
     journal: TestJournal,
@@ -76,7 +76,7 @@ fn session_credentials(number: u64) -> Arc<SessionCredentials> {
     Arc::new(SessionCredentials { number, endpoints: Arc::new(endpoints), token: AuthorizationToken::new("T") })
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
@@ -141,120 +141,120 @@ async fn pass(seconds: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_join_open_commands_are_checked_four_at_once_and_ten_per_second() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for n in 0..100 {
-        bench.receive(&n.to_string(), 1).await;
-        bench.set_answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { StatusCheck::Unknown });
+        fixture.receive(&n.to_string(), 1).await;
+        fixture.set_answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { StatusCheck::Unknown });
     }
     pass(3_600).await;
-    assert!(bench.requests().is_empty(), "asked while not joined");
-    bench.pending_commands.on_joined(session_credentials(1));
+    assert!(fixture.requests().is_empty(), "asked while not joined");
+    fixture.pending_commands.on_joined(session_credentials(1));
     pass(60).await;
-    let asked = bench.requests();
+    let asked = fixture.requests();
     assert_eq!(asked.len(), 100, "each once");
-    assert_eq!(bench.server.max_in_flight.load(Ordering::SeqCst), MAX_IN_FLIGHT);
+    assert_eq!(fixture.server.max_in_flight.load(Ordering::SeqCst), MAX_IN_FLIGHT);
     for pair in asked.windows(2) {
         assert!(pair[1].0 >= pair[0].0 + PAUSE, "{pair:?}");
     }
-    assert_eq!(bench.recorded_checks().len(), 100);
-    assert!(bench.pending_commands.open_ids().0.is_empty());
+    assert_eq!(fixture.recorded_checks().len(), 100);
+    assert!(fixture.pending_commands.open_ids().0.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pending_command_is_checked_less_and_less_often_recorded_once_and_given_up_after_a_day() {
-    let bench = Bench::new();
-    bench.pending_commands.on_joined(session_credentials(1));
-    bench.write("c", Fact::Local(LocalEvent::Tracked)).await;
+    let fixture = Fixture::new();
+    fixture.pending_commands.on_joined(session_credentials(1));
+    fixture.write("c", Fact::Local(LocalEvent::Tracked)).await;
     pass(29).await;
-    assert!(bench.requests().is_empty(), "asked too early");
+    assert!(fixture.requests().is_empty(), "asked too early");
     pass(3_600).await;
-    let asked: Vec<u64> = bench.requests().iter().map(|(after, _)| after.as_secs()).collect();
+    let asked: Vec<u64> = fixture.requests().iter().map(|(after, _)| after.as_secs()).collect();
     assert_eq!(asked[..5], [0, 61, 182, 423, 904], "{asked:?}");
     assert!(asked.windows(2).all(|pair| pair[1] - pair[0] <= 601), "{asked:?}");
     pass(48 * 3_600).await;
-    assert_eq!(bench.recorded_checks().len(), 1, "pending is written once");
-    bench.requests();
+    assert_eq!(fixture.recorded_checks().len(), 1, "pending is written once");
+    fixture.requests();
     pass(24 * 3_600).await;
     assert!(bench.requests().is_empty(), "never given up");
     let told = std::iter::from_fn(|| bench.events.try_next())
         .any(|event| matches!(event, Event::Notice(notice) if notice.sentence().contains("silent for a day")));
     assert!(told);
-    bench.set_answer("c", succeeded());
-    bench.pending_commands.make_due(&["c".into()]);
+    fixture.set_answer("c", succeeded());
+    fixture.pending_commands.make_due(&["c".into()]);
     pass(5).await;
-    assert!(bench.pending_commands.open_ids().0.is_empty(), "by hand it is asked for again");
+    assert!(fixture.pending_commands.open_ids().0.is_empty(), "by hand it is asked for again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_is_reported_and_ends_all_checks() {
-    let mut bench = Bench::new();
-    *bench.server.refuses.lock().unwrap() = true;
+    let mut fixture = Fixture::new();
+    *fixture.server.refuses.lock().unwrap() = true;
     for n in 0..20 {
-        bench.receive(&n.to_string(), 1).await;
+        fixture.receive(&n.to_string(), 1).await;
     }
-    bench.pending_commands.on_joined(session_credentials(7));
+    fixture.pending_commands.on_joined(session_credentials(7));
     pass(3_600).await;
-    assert!(bench.requests().len() <= 20, "it went on asking");
-    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenInvalid { credentials_number: 7, .. })));
+    assert!(fixture.requests().len() <= 20, "it went on asking");
+    assert!(matches!(fixture.reported.recv().await, Some(InternalEvent::TokenInvalid { credentials_number: 7, .. })));
 }
 
 #[tokio::test(start_paused = true)]
 async fn checks_refused_to_a_replaced_token_are_repeated_at_once_with_the_new_one() {
-    let bench = Bench::new();
-    *bench.server.dead.lock().unwrap() = Some(7);
+    let fixture = Fixture::new();
+    *fixture.server.dead.lock().unwrap() = Some(7);
     for n in 0..MAX_IN_FLIGHT {
-        bench.receive(&n.to_string(), 1).await;
-        bench.set_answer(&n.to_string(), succeeded());
+        fixture.receive(&n.to_string(), 1).await;
+        fixture.set_answer(&n.to_string(), succeeded());
     }
-    bench.pending_commands.on_joined(session_credentials(7));
+    fixture.pending_commands.on_joined(session_credentials(7));
     // All requests are in flight when the session joins with the new token.
-    while bench.server.in_flight.load(Ordering::SeqCst) < MAX_IN_FLIGHT {
+    while fixture.server.in_flight.load(Ordering::SeqCst) < MAX_IN_FLIGHT {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    bench.pending_commands.on_lost();
-    bench.pending_commands.on_joined(session_credentials(8));
+    fixture.pending_commands.on_lost();
+    fixture.pending_commands.on_joined(session_credentials(8));
     pass(5).await;
-    assert!(bench.pending_commands.open_ids().0.is_empty(), "they wait for their next turn");
+    assert!(fixture.pending_commands.open_ids().0.is_empty(), "they wait for their next turn");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_asks_to_wait_is_left_alone_until_then_but_for_five_minutes_at_most() {
     for (asks, waits) in [(90, 90), (3_600, 300)] {
-        let bench = Bench::new();
-        *bench.server.busy.lock().unwrap() = Some(Duration::from_secs(asks));
+        let fixture = Fixture::new();
+        *fixture.server.busy.lock().unwrap() = Some(Duration::from_secs(asks));
         for n in 0..20 {
-            bench.receive(&n.to_string(), 1).await;
+            fixture.receive(&n.to_string(), 1).await;
         }
-        bench.pending_commands.on_joined(session_credentials(1));
+        fixture.pending_commands.on_joined(session_credentials(1));
         pass(60).await;
-        let under_way = bench.requests().len();
+        let under_way = fixture.requests().len();
         assert!((1..=2 * MAX_IN_FLIGHT).contains(&under_way), "{under_way}");
-        *bench.server.busy.lock().unwrap() = None;
+        *fixture.server.busy.lock().unwrap() = None;
         pass(waits - 60).await;
-        assert_eq!(bench.requests(), [], "asked before {waits} s");
+        assert_eq!(fixture.requests(), [], "asked before {waits} s");
         pass(60).await;
-        assert!(bench.requests().len() >= 20 - under_way, "not asked again");
+        assert!(fixture.requests().len() >= 20 - under_way, "not asked again");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_check_begun_before_the_history_is_cleared_adds_no_row() {
-    let bench = Bench::new();
-    bench.pending_commands.on_joined(session_credentials(1));
-    bench.receive("c", 1).await;
-    bench.set_answer("c", succeeded());
-    let (before, ended) = (bench.journal_writer.until_cleared(), bench.journal_writer.until_cleared());
-    while bench.requests().is_empty() {
+    let fixture = Fixture::new();
+    fixture.pending_commands.on_joined(session_credentials(1));
+    fixture.receive("c", 1).await;
+    fixture.set_answer("c", succeeded());
+    let (before, ended) = (fixture.journal_writer.until_cleared(), fixture.journal_writer.until_cleared());
+    while fixture.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // The answer is in flight, and a download is about to record how it ended.
-    bench.journal_writer.clear_history().await.unwrap().unwrap();
+    fixture.journal_writer.clear_history().await.unwrap().unwrap();
     pass(10).await;
     let saved = || Entry::local(Timestamp(0), ActivityKey::Data("r".into()), Fact::Local(LocalEvent::WarningRead));
-    let later = bench.journal_writer.until_cleared();
+    let later = fixture.journal_writer.until_cleared();
     let (gone, also_gone) = tokio::join!(before.record(saved()), ended.record_all(vec![saved(), saved()]));
     assert!(gone.is_err() && also_gone.is_err(), "whoever waits is told that it was written");
-    assert_eq!(bench.journal.entries(), [], "a row came back");
+    assert_eq!(fixture.journal.entries(), [], "a row came back");
     later.record(saved()).await.unwrap();
-    assert_eq!(bench.journal.entries().len(), 1, "what began since is not written");
+    assert_eq!(fixture.journal.entries().len(), 1, "what began since is not written");
 }

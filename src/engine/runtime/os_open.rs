@@ -150,9 +150,9 @@ mod tests {
     /// The sentence when the opener is a shell with this script.
     #[cfg(unix)]
     async fn failure_of(script: &str, path: &Path, verdict: Duration) -> Option<String> {
-        let mut said = None;
-        run(command("sh", ["-c", script].map(OsStr::new)), path, verdict, |sentence| said = Some(sentence)).await;
-        said
+        let mut failure = None;
+        run(command("sh", ["-c", script].map(OsStr::new)), path, verdict, |sentence| failure = Some(sentence)).await;
+        failure
     }
 
     /// Long enough for any shell to end.
@@ -214,9 +214,9 @@ mod tests {
     async fn a_missing_file_and_a_missing_opener_are_reported() {
         let sentence = failure_of("exit 0", Path::new("/nowhere/at/all.bin"), LONG).await.unwrap();
         assert_eq!(sentence, "/nowhere/at/all.bin is not there any more.");
-        let mut said = None;
+        let mut failure = None;
         let missing = command("no-such-opener", []);
-        run(missing, Path::new("/"), LONG, |sentence| said = Some(sentence)).await;
-        assert!(said.unwrap().contains("no-such-opener, is not installed"));
+        run(missing, Path::new("/"), LONG, |sentence| failure = Some(sentence)).await;
+        assert!(failure.unwrap().contains("no-such-opener, is not installed"));
     }
 }

@@ -25,7 +25,7 @@ use crate::settings::ProfileId;
 
 /// A running task. Yields its result, or `None` if the task panicked or the runtime ended first.
 #[derive(Debug)]
-#[must_use = "await it, or use `Spawner::spawn` or `Spawner::finish`"]
+#[must_use = "await it, or use `TaskOwner::spawn` or `TaskOwner::spawn_to_completion`"]
 pub(crate) struct Task<T>(JoinHandle<Option<T>>);
 
 impl<T> Task<T> {

@@ -97,15 +97,15 @@ mod tests {
     async fn progress_is_published_five_times_per_second_at_most_with_the_rate_of_the_last_seconds() {
         let start = Instant::now();
         let mut meter = ProgressMeter::new(start);
-        let mut told = 0;
+        let mut reported = 0;
         for millisecond in 1..=10_000_u32 {
             // Fast for five seconds, then ten times slower.
             let received = if millisecond <= 5_000 { millisecond * 10 } else { 45_000 + millisecond };
             if meter.add(u64::from(received), start + Duration::from_millis(u64::from(millisecond))) {
-                told += 1;
+                reported += 1;
             }
         }
-        assert_eq!(told, 50);
+        assert_eq!(reported, 50);
         assert!((meter.rate() - 1_000.0).abs() < 50.0, "{}", meter.rate());
     }
 

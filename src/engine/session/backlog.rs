@@ -1,4 +1,5 @@
-//! Buffers entries and connection changes, in order, while the journal writer has no room. The operator's actions are not delayed.
+//! Buffers entries and connection changes, in order, while the journal writer has no free place. The operator's actions are not
+//! delayed.
 
 use std::collections::VecDeque;
 
@@ -27,13 +28,13 @@ impl Backlog {
         self.0.iter().any(|item| matches!(item, Item::Batch(read) if read.is_full()))
     }
 
-    /// Passes decoded entries to the journal writer: at once if it has room, otherwise later.
+    /// Passes decoded entries to the journal writer: at once if it has a free place, otherwise later.
     pub(crate) fn write(&mut self, read: DecodedBatch, writer: &JournalWriter) {
         if read.is_empty() {
             return;
         }
         match self.0.is_empty().then(|| writer.try_reserve()).flatten() {
-            Some(room) => JournalWriter::write(room, read),
+            Some(permit) => JournalWriter::write(permit, read),
             None => self.push(read),
         }
     }
@@ -45,10 +46,10 @@ impl Backlog {
         }
     }
 
-    /// Reports a join or a loss to the journal writer: at once if it has room, otherwise later.
+    /// Reports a join or a loss to the journal writer: at once if it has a free place, otherwise later.
     pub(crate) fn report_change(&mut self, change: ConnectionChange, writer: &JournalWriter) {
         match self.0.is_empty().then(|| writer.try_reserve()).flatten() {
-            Some(room) => JournalWriter::report_change(room, change),
+            Some(permit) => JournalWriter::report_change(permit, change),
             None if self.is_within_gap(&change) => {
                 // The earlier gap continues. It then also covers the moment of the join, during which nothing was read; the entries
                 // that came with that join are not lost.
@@ -61,10 +62,10 @@ impl Backlog {
         }
     }
 
-    /// Records a sign of life: at once if the journal writer has room, otherwise later.
+    /// Records a sign of life: at once if the journal writer has a free place, otherwise later.
     pub(crate) fn touch(&mut self, alive: Timestamp, writer: &JournalWriter) {
         match self.0.is_empty().then(|| writer.try_reserve()).flatten() {
-            Some(room) => JournalWriter::touch(room, alive),
+            Some(permit) => JournalWriter::touch(permit, alive),
             None => self.0.push_back(Item::Touch(alive)),
         }
     }
@@ -77,12 +78,12 @@ impl Backlog {
             && self.0.iter().any(lost)
     }
 
-    /// Passes the oldest item to the journal writer once it has room. Cancel-safe.
+    /// Passes the oldest item to the journal writer once it has a free place. Cancel-safe.
     pub(crate) async fn forward_next(&mut self, writer: &JournalWriter) {
         match (writer.reserve().await, self.0.pop_front()) {
-            (Ok(room), Some(Item::Batch(read))) => JournalWriter::write(room, read),
-            (Ok(room), Some(Item::Connection(presence))) => JournalWriter::report_change(room, presence),
-            (Ok(room), Some(Item::Touch(alive))) => JournalWriter::touch(room, alive),
+            (Ok(permit), Some(Item::Batch(read))) => JournalWriter::write(permit, read),
+            (Ok(permit), Some(Item::Connection(change))) => JournalWriter::report_change(permit, change),
+            (Ok(permit), Some(Item::Touch(alive))) => JournalWriter::touch(permit, alive),
             (Ok(_room), None) => {}
             // The journal writer has stopped, so nothing can be stored any more.
             (Err(_closed), _) => self.0.clear(),

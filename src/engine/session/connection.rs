@@ -15,7 +15,7 @@ use crate::engine::runtime::clock::Clock;
 use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::storage::decoded_batch::DecodedBatch;
 use crate::protocol::incoming::Documents;
-use crate::protocol::{CorrelationId, Reply, UnreadableReason, visible};
+use crate::protocol::{CorrelationId, Reply, UnreadableReason, sanitize};
 
 use super::frame_decoder::{DecodedFrame, FrameDecoder};
 
@@ -179,7 +179,7 @@ impl Connection {
             Some(_) => false,
         };
         let reason = self.frame_decoder.mask(&String::from_utf8_lossy(frame.reason));
-        is_the_end.then(|| DisconnectReason::Closed { code: frame.code, reason: visible(&reason).into_owned() })
+        is_the_end.then(|| DisconnectReason::Closed { code: frame.code, reason: sanitize(&reason).into_owned() })
     }
 
     fn on_frame(&mut self, read: DecodedFrame, at: Timestamp, decoded_batch: &mut DecodedBatch) -> FrameEvent {

@@ -88,7 +88,7 @@ impl Session {
 }
 
 /// Joins: sends the frame and reads up to the reply. Events that arrive before it are stored. Time in which the journal writer
-/// has no room, so that nothing can be read, does not count against the server.
+/// has no free place, so that nothing can be read, does not count against the server.
 async fn send_join(
     connection: &mut Connection,
     asked: &CorrelationId,

@@ -20,11 +20,11 @@ pub(crate) mod desired_state;
 pub(crate) mod frame_decoder;
 pub(crate) mod heartbeat;
 pub(crate) mod join;
-pub(crate) mod live;
-pub(crate) mod losses;
+pub(crate) mod live_connection;
+pub(crate) mod lost_messages;
 pub(crate) mod message_interval;
+pub(crate) mod retry_wait;
 pub(crate) mod state;
-pub(crate) mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -292,11 +292,11 @@ impl Session {
         }
     }
 
-    /// Records a sign of life if the journal writer has room. Without it, the next run's gap begins earlier.
+    /// Records a sign of life if the journal writer has a free place. Without it, the next run's gap begins earlier.
     fn touch(&self, life: ClockSample) -> bool {
-        let Some(room) = self.config.journal_writer.try_reserve() else { return false };
+        let Some(permit) = self.config.journal_writer.try_reserve() else { return false };
         let now = self.config.clocks.now();
-        JournalWriter::touch(room, before(now.at, now.since(life)));
+        JournalWriter::touch(permit, before(now.at, now.since(life)));
         true
     }
 

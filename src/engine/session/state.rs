@@ -29,7 +29,7 @@ use super::message_interval::IntervalStats;
 /// What is kept across the states.
 pub(crate) struct Session {
     pub(crate) config: SessionConfig,
-    /// What the journal writer has no room for yet. While it holds anything, nothing more is read.
+    /// What the journal writer has no free place for yet. While it holds anything, nothing more is read.
     pub(crate) backlog: Backlog,
     pub(crate) desired_state: watch::Receiver<DesiredState>,
     pub(crate) backoff: Backoff,

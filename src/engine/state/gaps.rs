@@ -72,12 +72,12 @@ impl Gaps {
     /// its own. Whatever is open now was open during it.
     pub(crate) fn close_left_open(&self, now: Timestamp, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
         gap.to = Some(self.not_running.unwrap_or(gap.from).max(gap.from));
-        let mut left = OpenGap { key, gap, began: None };
-        left.add_new_ids(open);
+        let mut ended_gap = OpenGap { key, gap, began: None };
+        ended_gap.add_new_ids(open);
         // The last entry names all ids, because an earlier version, which may have written the other entries, did not record
         // which ids it had named.
-        let all = (left.gap.open.clone(), left.gap.open_requests.clone());
-        left.entry(now, all)
+        let all = (ended_gap.gap.open.clone(), ended_gap.gap.open_requests.clone());
+        ended_gap.entry(now, all)
     }
 
     /// Forgets which ids were open, because the profile's history is cleared.
@@ -213,7 +213,7 @@ mod tests {
         let mut gaps = Gaps::default();
         let (not_running, _) =
             gap_of(gaps.start_run(&PreviousRun { now: Timestamp(50), last_seen: Some(Timestamp(20)) }));
-        let left = Gap {
+        let unfinished = Gap {
             from: Timestamp(5),
             to: None,
             cause: GapCause::Disconnected,
@@ -222,7 +222,7 @@ mod tests {
             open_requests: vec!["r".into()],
         };
         let open = || (vec!["b".into()], vec!["s".into(), "r".into(), "t".into()]);
-        let (key, gap) = gap_of(Some(gaps.close_left_open(Timestamp(60), ("k".into(), left), open())));
+        let (key, gap) = gap_of(Some(gaps.close_left_open(Timestamp(60), ("k".into(), unfinished), open())));
         assert_eq!(key, ActivityKey::Gap("k".into()));
         assert_eq!((gap.from, gap.to, gap.requests), (Timestamp(5), Some(Timestamp(20)), 3));
         assert_eq!((gap.open.len(), gap.open_requests.len()), (2, 3));

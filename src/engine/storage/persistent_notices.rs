@@ -8,10 +8,10 @@ use crate::settings::ProfileId;
 
 /// Shows a warning and stores it until it is dismissed.
 pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, reason: PersistentReason) {
-    let kept = PersistedNotice { profile, at: (context.clock)(), sentence: reason.to_string() };
+    let notice = PersistedNotice { profile, at: (context.clock)(), sentence: reason.to_string() };
     context.event_sender.send_notice(Notice::new(Severity::Warning, profile, reason));
-    if let Err(error) = context.journal_store.save_notice(kept).await {
-        tracing::warn!(%error, "a notice will not be told again at the next start");
+    if let Err(error) = context.journal_store.save_notice(notice).await {
+        tracing::warn!(%error, "a notice will not be shown again at the next start");
     }
 }
 

@@ -30,7 +30,7 @@ use crate::engine::runtime::tasks::TaskOwner;
 use crate::engine::storage::{clear_history, history_loader};
 use crate::engine::{ipc, supervisor};
 use crate::journal::handle::{Journal, Opened};
-use crate::journal::{self, DataDirLock, JournalError, KeptClock, ReadOnlyJournal};
+use crate::journal::{self, DataDirLock, JournalError, ReadOnlyJournal, StoredClock};
 use crate::settings::Store;
 
 /// Actions in the queue. When it is full, the window shows that the engine is busy.
@@ -137,9 +137,9 @@ impl Engine {
         };
         let stop_flag = StopFlag::default();
         // However the thread ends, whoever waits for it is told, and last of all.
-        let told = StopGuard { stop_flag: stop_flag.clone(), event_sender };
+        let guard = StopGuard { stop_flag: stop_flag.clone(), event_sender };
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            let _told = told;
+            let _told = guard;
             // It belongs to nobody that it stops.
             let owner = TaskOwner::new(runtime.handle().clone(), start.context.event_sender.clone());
             let supervisor = owner.start("running", Box::pin(supervisor::run(start)));
@@ -210,8 +210,8 @@ impl EngineClock {
     /// If the journal can't be read.
     pub fn of_writer(archive: Option<&ReadOnlyJournal>, clock: Clock) -> Result<Self, JournalError> {
         let Some(archive) = archive else { return Ok(Self::resumed(None, clock)) };
-        if let Some(kept) = archive.clock()? {
-            return Ok(Self::resumed(Some(&kept), clock));
+        if let Some(stored) = archive.clock()? {
+            return Ok(Self::resumed(Some(&stored), clock));
         }
         // A journal of an earlier version has no clock: the time is at least that of its newest entry.
         let resumed = Self::resumed(None, clock);
@@ -222,11 +222,11 @@ impl EngineClock {
     }
 
     /// The clock of a run that continues an earlier one; `clock` is the computer's.
-    pub fn resumed(kept: Option<&KeptClock>, clock: Clock) -> Self {
+    pub fn resumed(stored: Option<&StoredClock>, clock: Clock) -> Self {
         let boot_id = suspend::boot_id();
         // This run stamps no entries: only entries of the same boot are on its clock.
         let live_from = Seq(u64::MAX);
-        Self(Clocks::resumed(clock, Arc::new(suspend::boot_clock), kept, live_from, boot_id.as_deref()))
+        Self(Clocks::resumed(clock, Arc::new(suspend::boot_clock), stored, live_from, boot_id.as_deref()))
     }
 
     /// The current time of this clock.

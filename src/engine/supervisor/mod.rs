@@ -11,7 +11,7 @@ pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod state;
 #[cfg(test)]
-mod test_bench;
+mod test_fixture;
 #[cfg(test)]
 mod test_parts;
 

@@ -61,7 +61,7 @@ impl Supervisor {
                 PendingWork::RevokeToken { .. } => self.revocations.push(id),
                 PendingWork::StoreToken { profile, .. } => _ = self.unpersisted_tokens.insert(profile),
                 PendingWork::RemoveProfile(profile) => {
-                    self.settings.profiles.retain(|kept| kept.id != profile);
+                    self.settings.profiles.retain(|saved| saved.id != profile);
                     self.signed_out.insert(profile);
                     let (saved, is_saved) = oneshot::channel();
                     self.save_and_signal(saved);
@@ -163,15 +163,15 @@ impl Supervisor {
         }
     }
 
-    /// Revokes a token, even if the program ends first. `left` completes when its channel is left.
-    pub(crate) fn revoke_durably(&self, revocation: Revocation, left: impl Future<Output = ()> + Send + 'static) {
+    /// Revokes a token, even if the program ends first. `until_left` completes when its channel is left.
+    pub(crate) fn revoke_durably(&self, revocation: Revocation, until_left: impl Future<Output = ()> + Send + 'static) {
         let context = self.context.clone();
         self.context.spawner.spawn_to_completion("revoking a token", async move {
             let id = record_work(&context, vec![revocation.work()]).await.into_iter().next();
             context
                 .spawner
                 .until_stopped(async {
-                    left.await;
+                    until_left.await;
                     revoke(&context, &revocation).await;
                     complete_work(&context, id).await;
                 })
@@ -184,7 +184,7 @@ impl Supervisor {
         &mut self,
         profile: Profile,
         revocation: Option<Revocation>,
-        left: impl Future<Output = ()> + Send + 'static,
+        until_left: impl Future<Output = ()> + Send + 'static,
     ) {
         self.signed_out.insert(profile.id);
         let context = self.context.clone();
@@ -192,7 +192,7 @@ impl Supervisor {
             // The sandbox ends with this run, and its token is not in the keyring.
             if let Some(revocation) = revocation {
                 self.context.spawner.spawn("revoking a token", async move {
-                    left.await;
+                    until_left.await;
                     revoke(&context, &revocation).await;
                 });
             }
@@ -205,7 +205,7 @@ impl Supervisor {
             let revoking = async {
                 let Some(revocation) = &revocation else { return Some(()) };
                 let revoking = async {
-                    left.await;
+                    until_left.await;
                     revoke(&context, revocation).await;
                 };
                 context.spawner.until_stopped(revoking).await
@@ -354,7 +354,7 @@ pub(crate) async fn delete_secrets(context: &EngineContext, profile: ProfileId) 
 async fn revoke(context: &EngineContext, revocation: &Revocation) {
     let Revocation { profile, endpoints, token } = revocation;
     let mut pause = FIRST_PAUSE;
-    let mut told = false;
+    let mut notified = false;
     loop {
         let error = match context.rest.revoke(endpoints, token).await {
             // A token that is already invalid needs no revoking.
@@ -365,7 +365,7 @@ async fn revoke(context: &EngineContext, revocation: &Revocation) {
             let reason = PersistentReason::NotRevoked { name: profile.name.clone(), why: error };
             return persistent_notices::warn(context, None, reason).await;
         }
-        if !std::mem::replace(&mut told, true) {
+        if !std::mem::replace(&mut notified, true) {
             let reason = NoticeReason::RevocationDeferred { name: profile.name.clone(), why: error.clone() };
             context.event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
         }

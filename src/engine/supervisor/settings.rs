@@ -28,9 +28,9 @@ impl Supervisor {
         preferences.idle_limit = self.context.downloader.idle.set(preferences.idle_limit);
         preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
         let limit = preferences.message_limit;
-        let kept = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
+        let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
         self.limits.send_if_modified(|now| {
-            let differs = kept(now) != kept(&preferences);
+            let differs = limits(now) != limits(&preferences);
             *now = preferences.clone();
             differs
         });
@@ -121,9 +121,10 @@ impl Supervisor {
 
     fn write_settings(&self, saved: Option<oneshot::Sender<()>>) {
         self.publish_settings();
-        let mut kept = self.settings.clone();
-        kept.profiles
+        let mut settings = self.settings.clone();
+        settings
+            .profiles
             .retain(|profile| profile.id != sandbox::profile_id() && !self.ephemeral_profiles.contains(&profile.id));
-        self.writer.save(kept, saved, &self.context);
+        self.writer.save(settings, saved, &self.context);
     }
 }

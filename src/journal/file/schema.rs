@@ -268,7 +268,7 @@ fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite:
     // An acknowledgement arrives once, so flush the log at every commit, not only at checkpoints.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", false)?;
-    // Overwrite removed data: `forget_profile` has to erase it.
+    // Overwrite removed data, so that clearing the history erases it.
     connection.pragma_update_and_check(None, "secure_delete", true, |_row| Ok(()))?;
     // Each checkpoint costs two more disk flushes, so run them rarely.
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;

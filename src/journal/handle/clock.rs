@@ -1,7 +1,7 @@
 //! Stores the run's clock.
 
 use crate::journal::error::JournalError;
-use crate::journal::tables::clock::{self, KeptClock};
+use crate::journal::tables::clock::{self, StoredClock};
 
 use super::Journal;
 
@@ -11,7 +11,7 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be written.
-    pub async fn save_clock(&self, kept: KeptClock) -> Result<(), JournalError> {
-        self.write(move |database| clock::save(&database.connection, &kept)).await
+    pub async fn save_clock(&self, clock: StoredClock) -> Result<(), JournalError> {
+        self.write(move |database| clock::save(&database.connection, &clock)).await
     }
 }

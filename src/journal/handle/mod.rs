@@ -18,7 +18,7 @@ use crate::journal::file::generation::Generation;
 use crate::journal::file::schema::FILE;
 use crate::journal::read::history::{self, History};
 use crate::journal::read::reader::{self, ReadRequest, Reader};
-use crate::journal::tables::clock::KeptClock;
+use crate::journal::tables::clock::StoredClock;
 use crate::journal::tables::notices::{self, PersistedNotice};
 use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
 use crate::journal::tables::profile_names;
@@ -456,7 +456,7 @@ pub struct Opened {
     /// The report of a repair; its text is for the operator.
     pub recovered: Option<RepairReport>,
     /// The clock of the last run.
-    pub clock: Option<KeptClock>,
+    pub clock: Option<StoredClock>,
 }
 
 fn log(error: &JournalError) {

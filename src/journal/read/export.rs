@@ -302,9 +302,9 @@ fn message(open: &Current, entry: &Entry, export: &Export, background: &Backgrou
     if activity.kind() == Kind::Command {
         alone.apply(entry);
     }
-    let told = alone.activity().unwrap_or(activity);
+    let shown = alone.activity().unwrap_or(activity);
     let label = background.labels.get(&(open.profile, open.key.clone())).map_or("", String::as_str);
-    let record = Record::of(export.name(open.profile), &told, text_of(entry).as_deref(), entry.at)
+    let record = Record::of(export.name(open.profile), &shown, text_of(entry).as_deref(), entry.at)
         .with_context(open.whole_context.as_deref());
     Some(export.line(&record.into_message(source, label, &activity)))
 }

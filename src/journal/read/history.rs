@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::activity::{ActivityKey, Entry, Kind, Seq};
-use crate::journal::file::row::{self, COLUMNS, StoredId, to_sql};
+use crate::journal::file::entry_codec::{self, COLUMNS, StoredId, to_sql};
 use crate::journal::tables::open_activity::{self, OpenIndex};
 use crate::journal::tables::open_gaps;
 use crate::journal::write::database::number_of;
@@ -73,11 +73,11 @@ fn search(
         "SELECT seq, kind FROM entry
          WHERE seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq",
     )?;
-    let mut rows = select.query((profile, first, last, row::unit(key.kind()), StoredId::of(key.id())))?;
+    let mut rows = select.query((profile, first, last, entry_codec::unit(key.kind()), StoredId::of(key.id())))?;
     let (mut told, mut ours, mut is_cut) = (VecDeque::new(), VecDeque::new(), false);
     while let Some(found) = rows.next()? {
         // Frequent server messages must not push out local entries.
-        let numbers = if row::is_local(found.get(1)?) { &mut ours } else { &mut told };
+        let numbers = if entry_codec::is_local(found.get(1)?) { &mut ours } else { &mut told };
         numbers.push_back(found.get(0)?);
         if numbers.len() > MAX_ENTRIES {
             numbers.pop_front();
@@ -104,12 +104,12 @@ fn fetch(
     for number in numbers.iter().rev() {
         let found = select.query_row((number, profile), |found| {
             let size = usize::try_from(found.get::<_, i64>(5)?).unwrap_or(0);
-            let is_ours = row::is_local(found.get(2)?);
+            let is_ours = entry_codec::is_local(found.get(2)?);
             let too_much = !is_ours && bytes > 0 && bytes.saturating_add(size) > MAX_BYTES;
             if !is_ours {
                 bytes = bytes.saturating_add(size);
             }
-            if too_much { Ok(None) } else { row::read(found).map(Some) }
+            if too_much { Ok(None) } else { entry_codec::read(found).map(Some) }
         });
         match found.optional()? {
             Some(Some(entry)) if entry.key == *key => entries.push(entry),

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::activity::{Entry, Seq};
 use crate::journal::error::JournalError;
+use crate::journal::file::entry_codec::{self, COLUMNS, to_sql};
 use crate::journal::file::generation::Generation;
-use crate::journal::file::row::{self, COLUMNS, to_sql};
 use crate::journal::file::schema;
 use crate::journal::tables::open_activity::OpenIndex;
 use crate::journal::write::append::Reply;
@@ -154,5 +154,5 @@ fn select(
     let Some(profile) = number_of(connection, profile)? else { return Ok(Vec::new()) };
     let query = format!("SELECT {COLUMNS} FROM entry WHERE profile = ?1 AND {condition}");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    connection.prepare_cached(&query)?.query_map((profile, seq, limit), row::read)?.collect()
+    connection.prepare_cached(&query)?.query_map((profile, seq, limit), entry_codec::read)?.collect()
 }

@@ -12,7 +12,7 @@ const NAME: &str = "clock";
 
 /// A snapshot of a run's clock, stored once a minute and on each change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptClock {
+pub struct StoredClock {
     /// The boot id of the machine, if the system has one.
     pub boot_id: Option<String>,
     /// The time since that boot, suspend included, if the system measures it.
@@ -50,13 +50,13 @@ pub struct Resumed {
     pub steady_from: Option<Seq>,
 }
 
-impl KeptClock {
+impl StoredClock {
     /// Computes a run's starting point from the snapshot of an earlier run, the computer's clock (`wall`), and the current boot's
     /// id and age.
-    pub fn resume(kept: Option<&Self>, wall: Timestamp, boot: Option<(&str, Duration)>) -> Resumed {
+    pub fn resume(stored: Option<&Self>, wall: Timestamp, boot: Option<(&str, Duration)>) -> Resumed {
         /// Maximum drift of the computer's clock that counts as slow correction, in microseconds.
         const SLEW: i64 = 1_000_000;
-        let Some(kept) = kept else {
+        let Some(stored) = stored else {
             return Resumed {
                 now: wall,
                 ahead: 0,
@@ -67,32 +67,33 @@ impl KeptClock {
                 steady_from: None,
             };
         };
-        let by_wall = Timestamp(wall.0.saturating_sub(kept.ahead));
-        let same_boot = boot.zip(kept.boot_id.as_deref()).is_some_and(|((now, _), then)| now == then);
-        let passed = boot.zip(kept.since_boot).filter(|_| same_boot).and_then(|((_, now), then)| now.checked_sub(then));
+        let by_wall = Timestamp(wall.0.saturating_sub(stored.ahead));
+        let same_boot = boot.zip(stored.boot_id.as_deref()).is_some_and(|((now, _), then)| now == then);
+        let passed =
+            boot.zip(stored.since_boot).filter(|_| same_boot).and_then(|((_, now), then)| now.checked_sub(then));
         if let Some(passed) = passed {
-            let steady = kept.now.plus(passed);
+            let steady = stored.now.plus(passed);
             let slew = i64::try_from(passed.as_micros() / 200).unwrap_or(i64::MAX).max(SLEW);
             let is_corrected = by_wall.0.saturating_sub(steady.0).saturating_abs() <= slew;
             let now = if is_corrected { by_wall } else { steady };
             return Resumed {
                 now,
                 ahead: wall.0.saturating_sub(now.0),
-                ahead_before: kept.ahead,
-                server: kept.server,
-                server_time_known: kept.told_by_server,
+                ahead_before: stored.ahead,
+                server: stored.server,
+                server_time_known: stored.told_by_server,
                 is_continued: true,
-                steady_from: Some(kept.steady_from),
+                steady_from: Some(stored.steady_from),
             };
         }
         // Only the computer's clock is left. However it is set, time does not move back.
-        let now = [by_wall, wall].into_iter().find(|now| *now >= kept.now).unwrap_or(kept.now);
+        let now = [by_wall, wall].into_iter().find(|now| *now >= stored.now).unwrap_or(stored.now);
         // The time that the server's clock showed then has passed.
-        let passed = kept.server.map(|server| kept.now.0.saturating_add(server).saturating_sub(now.0));
+        let passed = stored.server.map(|server| stored.now.0.saturating_add(server).saturating_sub(now.0));
         Resumed {
             now,
             ahead: wall.0.saturating_sub(now.0),
-            ahead_before: kept.ahead,
+            ahead_before: stored.ahead,
             server: passed,
             server_time_known: false,
             is_continued: false,
@@ -102,13 +103,13 @@ impl KeptClock {
 }
 
 /// Stores a clock in place of the previous one.
-pub(crate) fn save(connection: &Connection, clock: &KeptClock) -> rusqlite::Result<()> {
+pub(crate) fn save(connection: &Connection, clock: &StoredClock) -> rusqlite::Result<()> {
     let text = serde_json::to_string(clock).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", (NAME, text)).map(|_one| ())
 }
 
 /// The stored clock; `None` if it can't be read, such as that of a newer version.
-pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Option<KeptClock>> {
+pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Option<StoredClock>> {
     // The first format has no such table, and may be read while an older program runs.
     let made = connection.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'meta'", (), |_row| Ok(())).optional()?;
     if made.is_none() {

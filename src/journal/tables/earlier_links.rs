@@ -38,9 +38,9 @@ impl EarlierLinks {
     /// Passes them on to a model.
     pub fn apply(&self, profile: ProfileId, activities: &mut Activities) {
         activities.set_live_from(self.live_from);
-        let kept: Vec<RequestId> =
+        let stored: Vec<RequestId> =
             self.stored.iter().filter(|(of, _)| *of == profile).map(|(_, request)| request.clone()).collect();
-        activities.restore_links(&kept);
+        activities.restore_links(&stored);
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::activity::{ActivityKey, Fact};
-use crate::journal::file::row::{self, COLUMNS, StoredId};
+use crate::journal::file::entry_codec::{self, COLUMNS, StoredId};
 
 /// Whether no activity named by an entry of an ended gap is open.
 pub(crate) fn is_gap_settled(
@@ -25,7 +25,7 @@ pub(crate) fn named_by_gap(
     let mut select = connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2"))?;
     let mut named = Vec::new();
-    for entry in select.query_map((profile, StoredId::of(key.id())), row::read)? {
+    for entry in select.query_map((profile, StoredId::of(key.id())), entry_codec::read)? {
         if let Fact::Gap(gap) = entry?.fact {
             named.extend(gap.named());
         }

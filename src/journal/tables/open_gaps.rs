@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::Connection;
 
 use crate::activity::ActivityKey;
-use crate::journal::file::row::{self, StoredId};
+use crate::journal::file::entry_codec::{self, StoredId};
 
 use super::gap_rows::named_by_gap;
 use super::open_activity::OpenIndex;
@@ -17,7 +17,7 @@ pub(crate) fn named_by_open_gaps(connection: &Connection, index: &OpenIndex) -> 
     let mut named = HashSet::new();
     while let Some(found) = rows.next()? {
         let profile = found.get(0)?;
-        let gap = row::key(found.get(1)?, found.get_ref(2)?);
+        let gap = entry_codec::key(found.get(1)?, found.get_ref(2)?);
         named.extend(named_by_gap(connection, profile, &gap)?.iter().map(|key| index.hash(profile, key)));
     }
     Ok(named)

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::activity::{Entry, Timestamp};
 use crate::credentials::KeyringError;
-use crate::journal::file::row::{StoredId, id_text};
+use crate::journal::file::entry_codec::{StoredId, id_text};
 use crate::protocol::{Link, RequestId, StreamToken, UnmaskedMessage, counted, redact};
 use crate::settings::ProfileId;
 

@@ -1,10 +1,10 @@
-pub(crate) mod deeds;
+pub(crate) mod clear_history;
 pub(crate) mod faults;
-pub(crate) mod forgetting;
 pub(crate) mod formats;
 pub(crate) mod gaps;
-pub(crate) mod late;
+pub(crate) mod local_events;
 pub(crate) mod open_activity;
+pub(crate) mod partial_purge;
 pub(crate) mod retention;
 pub(crate) mod secrets;
 
@@ -167,7 +167,7 @@ fn others() -> impl Strategy<Value = Entry> {
     let facts = prop_oneof![
         (reasons(), any::<u64>()).prop_map(|(reason, size)| Fact::Unreadable { reason, size }),
         enquiries.prop_map(Fact::StatusChecked),
-        deeds::deeds().prop_map(Fact::Local),
+        local_events::local_events().prop_map(Fact::Local),
         gaps().prop_map(Fact::Gap),
     ];
     (keys(), facts, any::<String>()).prop_map(|(key, fact, raw)| Entry { key, fact, raw: raw.into(), ..nothing() })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::activity::{DownloadFailure, DownloadReceipt, Openness};
+use crate::activity::{DownloadFailure, DownloadReceipt, OpenState};
 
 use super::*;
 
@@ -208,7 +208,7 @@ async fn a_repeat_after_a_link_expired_opens_nothing_and_another_delivery_does()
         journal.append(profile(), vec![data("r", 1, "a-token")]).await.unwrap();
         let open = journal.open_activities(profile()).await.unwrap();
         let is_ready = later.fact == stream("r", false).fact || later.fact == stream("r", true).fact;
-        assert_eq!(open[0].openness.is_ready(), is_ready, "{later:?} and a token");
+        assert_eq!(open[0].open_state.is_ready(), is_ready, "{later:?} and a token");
     }
 }
 
@@ -299,21 +299,21 @@ fn the_table_equals_the_state_of_all_entries() {
                     }
                 }
             }
-            let mut expected: BTreeMap<ActivityKey, Openness> = BTreeMap::new();
+            let mut expected: BTreeMap<ActivityKey, OpenState> = BTreeMap::new();
             for entry in &committed {
-                let openness = expected.entry(entry.key.clone()).or_default();
-                *openness = openness.after(&entry.key, &entry.fact);
+                let open_state = expected.entry(entry.key.clone()).or_default();
+                *open_state = open_state.after(&entry.key, &entry.fact);
             }
-            for (key, openness) in &expected {
+            for (key, open_state) in &expected {
                 let history = journal.history(profile(), key, None).await.unwrap().entries;
                 let first = history.first().map_or(Seq(u64::MAX), |entry| entry.seq);
-                prop_assert_eq!(history.is_empty(), openness.is_settled());
+                prop_assert_eq!(history.is_empty(), open_state.is_settled());
                 let all: Vec<_> = committed.iter().filter(|entry| entry.key == *key && entry.seq >= first).collect();
                 prop_assert_eq!(history.iter().collect::<Vec<_>>(), all, "{:?}", key);
             }
-            expected.retain(|_, openness| !openness.is_settled());
+            expected.retain(|_, open_state| !open_state.is_settled());
             let open = journal.open_activities(profile()).await.unwrap();
-            let open: BTreeMap<_, _> = open.into_iter().map(|open| (open.key, open.openness)).collect();
+            let open: BTreeMap<_, _> = open.into_iter().map(|open| (open.key, open.open_state)).collect();
             prop_assert_eq!(open, expected);
             Ok(())
         })?;

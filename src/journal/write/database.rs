@@ -9,8 +9,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, Tran
 use crate::activity::{Entry, Seq, Timestamp};
 use crate::credentials::{JournalId, SealKey};
 use crate::journal::error::JournalError;
+use crate::journal::file::entry_codec::{self, StoredId};
 use crate::journal::file::file_id::{FileId, is_missing};
-use crate::journal::file::row::{self, StoredId};
 use crate::journal::file::schema;
 use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
 use crate::journal::tables::pending_work::{self, PendingWork, WorkId};
@@ -364,11 +364,12 @@ fn insert_with(
     let mut seq = next;
     let mut place = 1;
     for entry in entries {
-        let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let payload =
+            entry_codec::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         statement.raw_bind_parameter(place, seq)?;
         statement.raw_bind_parameter(place + 1, profile)?;
         statement.raw_bind_parameter(place + 2, entry.at.0)?;
-        statement.raw_bind_parameter(place + 3, row::kind(entry))?;
+        statement.raw_bind_parameter(place + 3, entry_codec::kind(entry))?;
         statement.raw_bind_parameter(place + 4, StoredId::of(entry.key.id()))?;
         statement.raw_bind_parameter(place + 5, payload)?;
         place += 6;

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::activity::{ActivityKey, Entry, Kind, Openness, Seq, Timestamp, is_lasting_outcome};
-use crate::journal::file::row::{self, COLUMNS};
+use crate::activity::{ActivityKey, Entry, Kind, OpenState, Seq, Timestamp, is_lasting_outcome};
+use crate::journal::file::entry_codec::{self, COLUMNS};
 use crate::journal::tables::open_activity::{self, OpenIndex, build_step};
 use crate::journal::tables::open_gaps;
 use crate::settings::{Preferences, ProfileId};
@@ -115,7 +115,7 @@ struct Examined {
     /// Open-activity rows of activities that are removed as a whole, by hash.
     late: HashMap<u64, i64>,
     /// Rows of activities that turned out to have been settled before, by hash, and their new states.
-    repeats: HashMap<u64, (i64, Openness)>,
+    repeats: HashMap<u64, (i64, OpenState)>,
 }
 
 /// Runs one step of a pass. `next` is the number of the next entry.
@@ -156,9 +156,9 @@ pub(crate) fn step(
     if empty > SPARE_PAGES {
         release(connection, PAGES)?;
     }
-    let left = number(connection, "PRAGMA freelist_count")?;
+    let remaining = number(connection, "PRAGMA freelist_count")?;
     // A file that can't shrink keeps its empty pages and reuses them for appends.
-    let more = rest_of_pass.is_some() || (left > SPARE_PAGES && left < empty);
+    let more = rest_of_pass.is_some() || (remaining > SPARE_PAGES && remaining < empty);
     if !more {
         // Checkpoint, so that the removed data leaves the disk; if a reader blocks it, a later checkpoint does.
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_row| Ok(()))?;
@@ -226,10 +226,10 @@ fn examine(
         }
         if (is_old || is_too_large) && !gone_together.contains(&seq) {
             looked.any_to_go = true;
-            let key = row::key(row.get(3)?, row.get_ref(4)?);
+            let key = entry_codec::key(row.get(3)?, row.get_ref(4)?);
             let hash = open.hash(profile, &key);
             let stays = open.contains(profile, &key) || named.contains(&hash);
-            let late = open.ends_late(profile, &key).filter(|_| !looked.late.contains_key(&hash));
+            let late = open.newest_reads_open(profile, &key).filter(|_| !looked.late.contains_key(&hash));
             let is_young = |entry: &EntryOfMany| before.is_none_or(|before| entry.at >= before);
             if stays {
                 if let Some(repeat) = open.may_repeat(profile, &key, seq)
@@ -300,7 +300,7 @@ struct EntryOfMany {
 
 fn entry_of(transaction: &Transaction<'_>, seq: i64) -> rusqlite::Result<Entry> {
     let sql = format!("SELECT {COLUMNS} FROM entry WHERE seq = ?1");
-    transaction.prepare_cached(&sql)?.query_row([seq], row::read)
+    transaction.prepare_cached(&sql)?.query_row([seq], entry_codec::read)
 }
 
 /// The entries of a gap, ascending.
@@ -313,7 +313,7 @@ fn entries_of_gap(
                WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2 ORDER BY seq";
     let mut select = transaction.prepare_cached(sql)?;
     let entry = |row: &rusqlite::Row<'_>| Ok(EntryOfMany { seq: row.get(0)?, at: row.get(1)?, size: row.get(2)? });
-    select.query_map((profile, row::StoredId::of(key.id())), entry)?.collect()
+    select.query_map((profile, entry_codec::StoredId::of(key.id())), entry)?.collect()
 }
 
 /// The entries of an activity from the first one of its open-activity row on, ascending.
@@ -327,7 +327,7 @@ fn late_entries(
     if let (false, Some(last)) = (is_whole, listed.last()) {
         let sql = "SELECT seq, at, octet_length(payload) FROM entry
                    WHERE seq BETWEEN ?1 AND ?2 AND kind % 10 = ?3 AND +profile = ?4 AND id = ?5 ORDER BY seq";
-        let parameters = (first, last, row::unit(key.kind()), profile, row::StoredId::of(key.id()));
+        let parameters = (first, last, entry_codec::unit(key.kind()), profile, entry_codec::StoredId::of(key.id()));
         return transaction.prepare_cached(sql)?.query_map(parameters, entry)?.collect();
     }
     let mut select = transaction.prepare_cached("SELECT seq, at, octet_length(payload) FROM entry WHERE seq = ?1")?;
@@ -356,8 +356,8 @@ fn with_profiles(
 /// Removes entries, and stores what they prove: the used numbers, and when the profiles were live.
 fn take_out(transaction: &Transaction<'_>, looked: &Examined, next: i64) -> rusqlite::Result<()> {
     #[expect(clippy::iter_over_hash_type, reason = "each row is set by itself, in whatever order")]
-    for (first, openness) in looked.repeats.values() {
-        open_activity::set_state(transaction, *first, *openness)?;
+    for (first, open_state) in looked.repeats.values() {
+        open_activity::set_state(transaction, *first, *open_state)?;
     }
     if looked.to_remove.is_empty() {
         return Ok(());

@@ -108,8 +108,8 @@ fn copy_range(damaged: &Connection, fresh: &Connection, from: i64, last: i64) ->
     let mut insert = fresh.prepare_cached(
         "INSERT OR IGNORE INTO entry (seq, profile, at, kind, id, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let mut left = TOGETHER;
-    while left > 0 {
+    let mut remaining = TOGETHER;
+    while remaining > 0 {
         match rows.next() {
             Ok(Some(row)) => {
                 let (Ok(seq), Ok(values)) = (row.get::<_, i64>(0), values(row, 6)) else { continue };
@@ -121,7 +121,7 @@ fn copy_range(damaged: &Connection, fresh: &Connection, from: i64, last: i64) ->
                 copied = copied.saturating_add(u64::from(added > 0));
                 let Some(after) = seq.checked_add(1) else { return Ok((copied, Stopped::End)) };
                 at = after;
-                left = left.saturating_sub(1);
+                remaining = remaining.saturating_sub(1);
             }
             Ok(None) => return Ok((copied, Stopped::End)),
             Err(_unreadable) => return Ok((copied, Stopped::Unreadable(at))),

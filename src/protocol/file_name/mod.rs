@@ -138,8 +138,8 @@ pub fn suggestion(known: &str, context: &str, request: &str) -> String {
 pub fn numbered(name: &str, number: u32) -> String {
     let (stem, extension) = parts(name);
     let numbered = format!(" ({number})");
-    let room = MAX_LENGTH.saturating_sub(numbered.len() + extension.len());
-    format!("{}{numbered}{extension}", trimmed(start(stem, room)))
+    let remaining = MAX_LENGTH.saturating_sub(numbered.len() + extension.len());
+    format!("{}{numbered}{extension}", trimmed(start(stem, remaining)))
 }
 
 /// A safe name shortened for file systems that encrypt names.

@@ -10,7 +10,7 @@ use crate::protocol::lenient;
 
 use super::message::Incoming;
 use super::parse;
-use super::shapes::Envelope;
+use super::raw_fields::Envelope;
 
 /// Maximum number of failed searches for the end of broken documents in one frame, because each may scan all of it.
 const MAX_TRIES: usize = 256;

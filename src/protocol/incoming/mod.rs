@@ -6,14 +6,14 @@
 pub(crate) mod documents;
 pub(crate) mod fast_path;
 pub(crate) mod message;
-pub(crate) mod shapes;
+pub(crate) mod raw_fields;
 
 use super::ids::{ChannelId, CommandId, CorrelationId, RequestId};
 use super::secret::Link;
 use super::{lenient, rest};
 
 use message::classify_body;
-use shapes::{Data, Envelope, body, name, number, object_of, string};
+use raw_fields::{Data, Envelope, body, name, number, object_of, string};
 
 pub use documents::Documents;
 pub use message::{

@@ -309,7 +309,7 @@ fn an_event_has_a_type_and_a_reply_has_a_status() {
 
 #[test]
 fn an_unpaired_surrogate_costs_one_character_and_not_the_message() {
-    let with = |said: &str| command(CommandStatus::Failed, text(said));
+    let with = |field: &str| command(CommandStatus::Failed, text(field));
     let event =
         |body: &str| format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-1","command_status":3,"body":"{body}"}}}}"#);
     for (frame, wanted) in [
@@ -370,26 +370,26 @@ fn the_lifetime_of_a_link_is_read_if_the_message_has_one() {
         }
     };
     let until = Some(LinkExpiry::Until("2026-02-21T15:33:44Z".parse().unwrap()));
-    for said in [
+    for field in [
         r#","expiresAt":"2026-02-21T16:33:44+01:00""#,
         r#","expires_at":1771688024"#,
         r#","expiresAt":1771688024000"#,
         r#","expiresAt":"2026-02-21 15:33:44""#,
         r#","expiresAt":"Sat, 21 Feb 2026 15:33:44 GMT""#,
     ] {
-        assert_eq!(life(said), until, "{said}");
+        assert_eq!(life(field), until, "{field}");
     }
-    for said in [
+    for field in [
         r#","ttl":90"#,
         r#","expiresIn":"90""#,
         r#","ttl":"90s""#,
         r#","expiresAt":90"#,
         r#","expires_in":90.0,"expiresAt":"soon""#,
     ] {
-        assert_eq!(life(said), Some(LinkExpiry::For(std::time::Duration::from_secs(90))), "{said}");
+        assert_eq!(life(field), Some(LinkExpiry::For(std::time::Duration::from_secs(90))), "{field}");
     }
-    for said in ["", r#","expiresAt":"soon""#, r#","ttl":-1"#, r#","expiresIn":{}"#] {
-        assert_eq!(life(said), None, "{said}");
+    for field in ["", r#","expiresAt":"soon""#, r#","ttl":-1"#, r#","expiresIn":{}"#] {
+        assert_eq!(life(field), None, "{field}");
     }
 }
 

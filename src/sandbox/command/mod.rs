@@ -107,7 +107,7 @@ fn exit_code(code: i32) -> ExitCode {
 
 fn complain(sentence: &str, code: ExitCode) -> ExitCode {
     // If nobody reads stderr, the exit code still reports the failure.
-    drop(writeln!(io::stderr(), "{}", crate::protocol::visible(sentence)));
+    drop(writeln!(io::stderr(), "{}", crate::protocol::sanitize(sentence)));
     code
 }
 
@@ -141,7 +141,7 @@ fn announce(running: &SandboxHandle, print: Print) -> io::Result<()> {
             writeln!(out, "  Upstream    {}", running.upstream_url())?;
             writeln!(out, "  Downstream  {}", running.downstream_url())?;
             for Account { username, .. } in running.accounts() {
-                writeln!(out, "  Profile     {}, password {PASSWORD}", crate::protocol::visible(&username))?;
+                writeln!(out, "  Profile     {}, password {PASSWORD}", crate::protocol::sanitize(&username))?;
             }
             writeln!(out, "Ready. Ctrl+C stops it.")?;
         }

@@ -145,10 +145,10 @@ impl Store {
             )
         });
         // Errors of single values follow from the damage.
-        let said = damage.or_else(|| lenient::sentence(&parsed, &path.display().to_string()));
+        let notice = damage.or_else(|| lenient::sentence(&parsed, &path.display().to_string()));
         let settings = parsed.settings.clone();
         let store = Self::new(path, Writing::Never).with(parsed);
-        Ok((store, settings, said))
+        Ok((store, settings, notice))
     }
 
     /// The current settings, read without changing anything. If there are none yet, returns the defaults.
@@ -184,13 +184,13 @@ impl Store {
             Writing::Blocked => return Err(SettingsError::Blocked { path: self.path.clone() }),
             Writing::Never => return Err(SettingsError::ReadOnly { path: self.path.clone() }),
         }
-        let told = |source| SettingsError::Serialize { path: self.path.clone(), source };
-        let mut table = Table::try_from(without_credentials(settings)).map_err(told)?;
+        let to_error = |source| SettingsError::Serialize { path: self.path.clone(), source };
+        let mut table = Table::try_from(without_credentials(settings)).map_err(to_error)?;
         self.unknown.restore(&mut table);
         for wrong in &self.invalid {
             wrong.restore(&mut table, &self.read);
         }
-        let text = toml::to_string_pretty(&table).map_err(told)?;
+        let text = toml::to_string_pretty(&table).map_err(to_error)?;
         atomic::write(&self.path, format!("{HEADER}{text}").as_bytes())
             .map_err(|error| SettingsError::of(&self.path, error))
     }

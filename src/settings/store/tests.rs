@@ -44,7 +44,7 @@ fn settings() -> Settings {
             times: Times { relative: true, utc: true, milliseconds: false },
             looks: [(ProfileId::from_u128(7), layout())].into(),
             insight: InsightLayout { open: true, span: InsightSpan::SixHours },
-            saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: layout() }],
+            saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), layout: layout() }],
             scale: 150,
             notify_failed: false,
             notify_ready: false,
@@ -143,9 +143,9 @@ fn an_invalid_value_alone_falls_back_and_stays_in_the_file_until_changed() {
         let file = directories.config().join(FILE);
         let text = TWO_PROFILES.replace(right, wrong);
         fs::write(&file, &text).unwrap();
-        let (_, read, said) = Store::open_read_only(&directories).unwrap();
+        let (_, read, message) = Store::open_read_only(&directories).unwrap();
         let (store, settings, notice) = Store::open(&directories);
-        assert_eq!((&read, &said), (&settings, &notice), "{wrong}");
+        assert_eq!((&read, &message), (&settings, &notice), "{wrong}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
         assert_eq!(backups(&directories), Vec::<PathBuf>::new(), "{wrong}");
         let notice = notice.unwrap_or_else(|| panic!("nothing was said of {wrong}"));
@@ -181,16 +181,16 @@ fn an_invalid_value_alone_falls_back_and_stays_in_the_file_until_changed() {
             keys.clone().try_fold(of, |at, key| at.get(key).cloned())
         };
         assert_eq!(find(&after), find(&before), "{wrong} was overwritten");
-        let (_, again, said) = Store::open(&directories);
-        assert_eq!((again, said.as_deref()), (changed, Some(&*notice)), "{wrong}");
+        let (_, again, message) = Store::open(&directories);
+        assert_eq!((again, message.as_deref()), (changed, Some(&*notice)), "{wrong}");
     }
     let (_root, directories) = directories();
     fs::write(directories.config().join(FILE), TWO_PROFILES.replace("\"dark\"", "\"pink\"")).unwrap();
     let (store, mut settings, _) = Store::open(&directories);
     settings.preferences.theme = Theme::Light;
     store.save(&settings).unwrap();
-    let (_, again, said) = Store::open(&directories);
-    assert_eq!((again.preferences.theme, said), (Theme::Light, None), "what was chosen did not last");
+    let (_, again, message) = Store::open(&directories);
+    assert_eq!((again.preferences.theme, message), (Theme::Light, None), "what was chosen did not last");
 }
 
 #[test]
@@ -220,8 +220,8 @@ fn a_damaged_file_is_read_as_far_as_possible_and_backed_up() {
         let file = directories.config().join(FILE);
         let text = TWO_PROFILES.replace(right, wrong);
         fs::write(&file, &text).unwrap();
-        let (_, read, said) = Store::open_read_only(&directories).unwrap();
-        assert!(said.is_some_and(|said| said.contains("are damaged (line ")), "{wrong}");
+        let (_, read, message) = Store::open_read_only(&directories).unwrap();
+        assert!(message.is_some_and(|message| message.contains("are damaged (line ")), "{wrong}");
         assert_eq!(backups(&directories), Vec::<PathBuf>::new(), "reading {wrong} changed something");
         assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
         let (_, settings, notice) = Store::open(&directories);

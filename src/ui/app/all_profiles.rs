@@ -104,20 +104,20 @@ impl App {
         }
     }
 
-    /// Rebuilds the tab if it is in front and out of date.
-    pub(crate) fn rebuild_all_tab(&mut self, scene: &mut FrameContext) {
+    /// Rebuilds the tab if it is active and out of date.
+    pub(crate) fn rebuild_all_tab(&mut self, frame: &mut FrameContext) {
         let preferences = self.preferences();
         let (clock, began) = (&self.dependencies.clock, self.dependencies.clock.instant());
         let time = || clock.instant().saturating_duration_since(began) < COPY_TIME;
-        if self.front == ActiveTab::Profile(crate::ui::view_state::row_owners::id())
+        if self.active_tab == ActiveTab::Profile(crate::ui::view_state::row_owners::id())
             && let Some((all, parts)) = self.profile_tabs.split_last_mut()
         {
             all.rebuild(parts, &preferences);
             if all.copy_rows(parts, time) {
-                scene.redraw_in(Duration::ZERO);
+                frame.redraw_in(Duration::ZERO);
             }
             for part in parts {
-                // The tab `All profiles` is in front, so these rows count as seen.
+                // The tab `All profiles` is active, so these rows count as seen.
                 part.unread = UnreadCounts::default();
                 part.activities.mark_read();
             }

@@ -92,7 +92,7 @@ impl App {
         }
     }
 
-    /// Cancels the search of the tab in front. Returns whether there was one.
+    /// Cancels the search of the active tab. Returns whether there was one.
     pub(crate) fn cancel_search(&mut self) -> bool {
         let action = self.profile_tab_mut().and_then(ProfileTab::cancel_search);
         // If the engine is too busy to take the action, the search continues and its results are ignored.
@@ -115,10 +115,10 @@ impl App {
     }
 
     fn on_applied(&mut self, profile: ProfileId, summary: ApplySummary, keys: Option<Vec<ActivityKey>>) {
-        let (in_front, instant) = (self.front == ActiveTab::Profile(profile), self.dependencies.clock.instant());
+        let (is_active, instant) = (self.active_tab == ActiveTab::Profile(profile), self.dependencies.clock.instant());
         let is_restored = summary.restored == Some(true);
         if let Some(profile_tab) = self.tab_of(profile) {
-            profile_tab.on_applied(summary, in_front, instant);
+            profile_tab.on_applied(summary, is_active, instant);
         }
         if is_restored && self.updates_all_tab() {
             self.update_all_tab(profile, TabUpdate::Rebuild);

@@ -30,14 +30,14 @@ const MAX_CHECKED: usize = 200;
 const MAX_LABELLED: usize = 1_000;
 
 impl App {
-    pub(crate) fn dispatch_requests(&mut self, ctx: &Context, scene: &mut FrameContext) {
-        self.finish_copy(ctx, scene);
-        for request in std::mem::take(&mut scene.requests) {
-            self.dispatch(ctx, scene, request);
+    pub(crate) fn dispatch_requests(&mut self, ctx: &Context, frame: &mut FrameContext) {
+        self.finish_copy(ctx, frame);
+        for request in std::mem::take(&mut frame.requests) {
+            self.dispatch(ctx, frame, request);
         }
     }
 
-    fn dispatch(&mut self, ctx: &Context, scene: &mut FrameContext, request: UiRequest) {
+    fn dispatch(&mut self, ctx: &Context, frame: &mut FrameContext, request: UiRequest) {
         match request {
             UiRequest::Send(action) => {
                 self.send(action);
@@ -47,7 +47,7 @@ impl App {
                     preferences.apply(change);
                 }
             }),
-            UiRequest::Run(command) => self.run(ctx, scene, command),
+            UiRequest::Run(command) => self.run(ctx, frame, command),
             UiRequest::Save { row, inline } => self.open_save_dialog(row, inline),
             UiRequest::CopySecret(secret) => self.copy_secret(&secret),
             UiRequest::Export(form) => self.choose_export_file(form),
@@ -56,7 +56,7 @@ impl App {
             UiRequest::MoveDownload { profile, request, file } => self.open_move_dialog(profile, request, file),
             UiRequest::RequestAgain { profile, request } => self.request_again(profile, request),
             UiRequest::Check(row) => self.check(&[row]),
-            UiRequest::Show(profile) => self.front = ActiveTab::Profile(profile),
+            UiRequest::Show(profile) => self.active_tab = ActiveTab::Profile(profile),
             UiRequest::AddProfile => self.add_profile(),
             UiRequest::CloseForm => self.close_form(),
             UiRequest::SignIn => self.sign_in(),
@@ -76,7 +76,7 @@ impl App {
             UiRequest::CloseDialog => self.dialog = None,
             UiRequest::SetColumns(profile, columns) => self.set_columns(profile, columns),
             UiRequest::SetTimes(times) => self.set_times(times),
-            UiRequest::SetInsight(look) => self.set_insight(look),
+            UiRequest::SetInsight(layout) => self.set_insight(layout),
             UiRequest::ShowFailures(reason) => self.show_failures(&reason),
             UiRequest::ApplySavedFilter(index) => self.apply_saved_filter(index),
             UiRequest::SaveFilter(name) => self.save_filter(name),
@@ -84,20 +84,20 @@ impl App {
             UiRequest::SearchOlder => self.search_older(),
             UiRequest::CancelSearch => _ = self.cancel_search(),
             UiRequest::Dismiss(number) => self.dismiss(number),
-            UiRequest::Leave => {
+            UiRequest::CloseWindow => {
                 self.dialog = None;
                 self.begin_shutdown();
             }
         }
         // The requests changed what is shown, so the next frame follows at once.
-        scene.redraw_in(std::time::Duration::ZERO);
+        frame.redraw_in(std::time::Duration::ZERO);
     }
 
-    fn run(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
+    fn run(&mut self, ctx: &Context, frame: &mut FrameContext, command: Command) {
         match command {
             Command::AddProfile => self.add_profile(),
             Command::Palette => {
-                let palette = CommandPalette::new(&self.profile_tabs, self.profile_tab(), scene);
+                let palette = CommandPalette::new(&self.profile_tabs, self.profile_tab(), frame);
                 self.open(Dialog::Palette(palette));
             }
             Command::Shortcuts => self.open(Dialog::Help(HelpPage::Shortcuts)),
@@ -115,15 +115,15 @@ impl App {
             Command::ActualSize => self.change_preferences_or_notify(|preferences| preferences.scale = *SCALES.start()),
             Command::Profile(number) => {
                 if let Some(profile_tab) = self.profile_tabs.get(number) {
-                    self.front = ActiveTab::Profile(profile_tab.profile.id);
+                    self.active_tab = ActiveTab::Profile(profile_tab.profile.id);
                 }
             }
-            _ => self.run_in_front(ctx, scene, command),
+            _ => self.run_in_front(ctx, frame, command),
         }
     }
 
-    /// Runs a command on the profile in front.
-    fn run_in_front(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
+    /// Runs a command on the active profile.
+    fn run_in_front(&mut self, ctx: &Context, frame: &mut FrameContext, command: Command) {
         let Some(profile_tab) = self.profile_tab_mut() else { return };
         if !command.is_available(profile_tab) {
             return;
@@ -141,7 +141,7 @@ impl App {
                     profile_tab.open_details(row);
                 }
             }
-            Command::Insight => self.toggle_insight(scene.narrow),
+            Command::Insight => self.toggle_insight(frame.narrow),
             Command::Pause => toggle_pause(profile_tab),
             Command::Follow => toggle_follow(profile_tab),
             Command::SelectAll => {
@@ -162,9 +162,9 @@ impl App {
                     details.hide_secrets();
                 }
             }
-            Command::CopyRows => self.copy_rows(ctx, scene, CopyForm::Text),
-            Command::CopyTsv => self.copy_rows(ctx, scene, CopyForm::Tsv),
-            Command::CopyJson => self.copy_rows(ctx, scene, CopyForm::Json),
+            Command::CopyRows => self.copy_rows(ctx, frame, CopyForm::Text),
+            Command::CopyTsv => self.copy_rows(ctx, frame, CopyForm::Tsv),
+            Command::CopyJson => self.copy_rows(ctx, frame, CopyForm::Json),
             Command::Export => self.open_export(),
             Command::Connect => _ = self.send(Action::Connect(profile)),
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
@@ -185,7 +185,7 @@ impl App {
         }
     }
 
-    /// Asks for confirmation before data of the profile in front is removed.
+    /// Asks for confirmation before data of the active profile is removed.
     fn confirm_removal(&mut self, command: Command) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let (profile, name) = (profile_tab.profile.id, profile_tab.profile.name.clone());
@@ -211,19 +211,19 @@ impl App {
         if self.form.is_none() {
             self.form = Some(Form::new(&self.dependencies.prefill));
         }
-        self.front = ActiveTab::NewProfile;
+        self.active_tab = ActiveTab::NewProfile;
     }
 
     /// Closes the form for a new profile if there is another tab to show.
     pub(crate) fn close_form(&mut self) {
         let Some(profile_tab) = self.profile_tabs.first() else { return };
-        let front = ActiveTab::Profile(profile_tab.profile.id);
+        let active_tab = ActiveTab::Profile(profile_tab.profile.id);
         if let Some(form) = self.form.take()
             && form.is_requesting()
         {
             self.send(Action::CancelSignIn(form.profile_id()));
         }
-        self.front = front;
+        self.active_tab = active_tab;
     }
 
     fn sign_in(&mut self) {
@@ -237,7 +237,7 @@ impl App {
     }
 
     fn form_in_front(&mut self) -> Option<&mut Form> {
-        match self.front {
+        match self.active_tab {
             ActiveTab::NewProfile => self.form.as_mut(),
             ActiveTab::Profile(id) => self.tab_of(id).map(|profile_tab| &mut profile_tab.form),
         }
@@ -326,9 +326,9 @@ impl App {
     }
 
     /// Copies rows once their full texts are loaded.
-    pub(crate) fn finish_copy(&mut self, ctx: &Context, scene: &FrameContext) {
+    pub(crate) fn finish_copy(&mut self, ctx: &Context, frame: &FrameContext) {
         let Some(copying) = self.copying.take_if(|copying| copying.is_ready()) else { return };
-        let text = self.tab_of(copying.tab).map(|profile_tab| copying.text(profile_tab, scene)).unwrap_or_default();
+        let text = self.tab_of(copying.tab).map(|profile_tab| copying.text(profile_tab, frame)).unwrap_or_default();
         if !text.is_empty() {
             ctx.copy_text(text);
         }
@@ -341,7 +341,7 @@ impl App {
         }
     }
 
-    fn copy_rows(&mut self, ctx: &Context, scene: &FrameContext, form: CopyForm) {
+    fn copy_rows(&mut self, ctx: &Context, frame: &FrameContext, form: CopyForm) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let rows = profile_tab.table.selection(&profile_tab.activities, &profile_tab.view, copy::MAX_ROWS);
         let selected = profile_tab.table.selected_count();
@@ -354,7 +354,7 @@ impl App {
                 return;
             }
         }
-        self.finish_copy(ctx, scene);
+        self.finish_copy(ctx, frame);
         if selected > copy::MAX_ROWS {
             let most = copy::MAX_ROWS;
             self.notices.add_text(

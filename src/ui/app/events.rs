@@ -87,12 +87,12 @@ impl App {
                     self.take_status(ctx);
                 }
                 let Some(event) = self.queue_if_many(profile, event) else { return };
-                let (in_front, instant) =
-                    (self.front == ActiveTab::Profile(profile), self.dependencies.clock.instant());
+                let (is_active, instant) =
+                    (self.active_tab == ActiveTab::Profile(profile), self.dependencies.clock.instant());
                 let news = self.update_for_all(profile, &event);
                 // Events of a removed profile can't be shown.
                 if let Some(profile_tab) = self.tab_of(profile) {
-                    profile_tab.take_event(event, in_front, instant);
+                    profile_tab.take_event(event, is_active, instant);
                 }
                 self.update_all_tab(profile, news);
             }
@@ -111,7 +111,7 @@ impl App {
                 form.wipe_secrets();
                 self.form = None;
                 if self.tab_of(profile).is_some() {
-                    self.front = ActiveTab::Profile(profile);
+                    self.active_tab = ActiveTab::Profile(profile);
                 }
             } else {
                 form.answer(state);
@@ -175,7 +175,7 @@ impl App {
         }
     }
 
-    /// Chooses the tab in front after the profiles changed.
+    /// Chooses the active tab after the profiles changed.
     fn choose_front_tab(&mut self, first: bool, added: Option<ProfileId>) {
         let wanted = self.dependencies.profile.as_ref();
         let named = first
@@ -183,22 +183,22 @@ impl App {
             .flatten();
         let there = self.profile_tab().is_some();
         if let Some(profile_tab) = named.or_else(|| self.profile_tabs.first().filter(|_| first)) {
-            self.front = ActiveTab::Profile(profile_tab.profile.id);
+            self.active_tab = ActiveTab::Profile(profile_tab.profile.id);
         } else if let Some(added) = added {
-            self.front = ActiveTab::Profile(added);
+            self.active_tab = ActiveTab::Profile(added);
             // The new profile replaces its form; a form for another profile stays open.
             if self.form.as_ref().is_some_and(|form| form.profile_id() == added || !form.is_requesting()) {
                 self.form = None;
             }
-        } else if !there && (self.front != ActiveTab::NewProfile || self.form.is_none()) {
-            self.front = self
+        } else if !there && (self.active_tab != ActiveTab::NewProfile || self.form.is_none()) {
+            self.active_tab = self
                 .profile_tabs
                 .first()
                 .map_or(ActiveTab::NewProfile, |profile_tab| ActiveTab::Profile(profile_tab.profile.id));
         }
         if self.profile_tabs.is_empty() && self.form.is_none() {
             self.form = Some(Form::new(&self.dependencies.prefill));
-            self.front = ActiveTab::NewProfile;
+            self.active_tab = ActiveTab::NewProfile;
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::activity::StatusFilter;
 use crate::engine::Action;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::dialogs::Dialog;
 use crate::ui::frame::export_form::ExportForm;
 use crate::ui::platform::ports::SaveSuggestion;
@@ -16,7 +16,7 @@ use super::App;
 const MAX_FILTER_LENGTH: usize = 400;
 
 impl App {
-    /// Opens the export dialog for the tab in front.
+    /// Opens the export dialog for the active tab.
     pub(crate) fn open_export(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let status_filter = profile_tab.view.status_filter();
@@ -29,7 +29,7 @@ impl App {
             if !filter.is_empty() {
                 words.push(format!("what fits {filter}"));
             }
-            (filter.clone(), status_filter, visible(&cut(&words.join(" and "), MAX_FILTER_LENGTH)).into_owned())
+            (filter.clone(), status_filter, sanitize(&cut(&words, MAX_FILTER_LENGTH)).into_owned())
         });
         let profile = (!profile_tab.is_all()).then(|| (profile_tab.profile.id, profile_tab.profile.name.clone()));
         let selected =

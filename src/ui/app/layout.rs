@@ -56,29 +56,29 @@ impl App {
         self.settings.as_ref().map(|settings| settings.preferences.insight).unwrap_or_default()
     }
 
-    pub(crate) fn set_insight(&mut self, look: InsightLayout) {
-        self.change_preferences_or_notify(|preferences| preferences.insight = look);
+    pub(crate) fn set_insight(&mut self, layout: InsightLayout) {
+        self.change_preferences_or_notify(|preferences| preferences.insight = layout);
     }
 
-    /// Opens or closes Insight. If there is only room for one of the two, the details are closed.
+    /// Opens or closes Insight. If there is only space for one of the two, the details are closed.
     pub(crate) fn toggle_insight(&mut self, narrow: bool) {
-        let look = self.insight();
+        let layout = self.insight();
         let profile_tab = self.profile_tab_mut().filter(|_| narrow);
         // Insight can't be seen behind the details, so for the operator it is closed.
         let gives_way = profile_tab.is_some_and(|profile_tab| profile_tab.details.take().is_some());
-        self.set_insight(InsightLayout { open: gives_way || !look.open, ..look });
+        self.set_insight(InsightLayout { open: gives_way || !layout.open, ..layout });
     }
 
     /// Filters for the commands that failed for this reason within Insight's time range.
     pub(crate) fn show_failures(&mut self, reason: &str) {
-        let filter = insight::words::filter(reason, self.insight().span);
+        let filter = insight::labels::filter(reason, self.insight().span);
         if let Some(profile_tab) = self.profile_tab_mut() {
             profile_tab.view.set_status_filter(StatusFilter::All);
             profile_tab.set_filter(&filter);
         }
     }
 
-    /// Opens the columns dialog for the tab in front.
+    /// Opens the columns dialog for the active tab.
     pub(crate) fn open_columns(&mut self) {
         let times = self.times();
         if let Some(profile_tab) = self.profile_tab() {
@@ -87,7 +87,7 @@ impl App {
         }
     }
 
-    /// Opens the dialog that saves the filter in front under a name.
+    /// Opens the dialog that saves the active tab's filter under a name.
     pub(crate) fn open_save_filter(&mut self) {
         if let Some(profile_tab) = self.profile_tab() {
             let saved = self.preferences().saved_filters.into_iter().map(|saved| saved.name).collect();
@@ -107,15 +107,15 @@ impl App {
     pub(crate) fn apply_saved_filter(&mut self, index: usize) {
         let saved = self.settings.as_ref().and_then(|settings| settings.preferences.saved_filters.get(index)).cloned();
         if let (Some(saved), Some(profile_tab)) = (saved, self.profile_tab_mut()) {
-            profile_tab.apply_layout(&saved.look);
+            profile_tab.apply_layout(&saved.layout);
         }
     }
 
-    /// Saves the layout of the profile in front, replacing a saved filter of the same name.
+    /// Saves the layout of the active profile, replacing a saved filter of the same name.
     pub(crate) fn save_filter(&mut self, name: String) {
-        let Some(look) = self.profile_tab().map(ProfileTab::layout) else { return };
+        let Some(layout) = self.profile_tab().map(ProfileTab::layout) else { return };
         self.change_preferences_or_notify(|preferences| {
-            let saved = SavedFilter { name, look };
+            let saved = SavedFilter { name, layout };
             match preferences.saved_filters.iter_mut().find(|other| other.name == saved.name) {
                 Some(other) => *other = saved,
                 None => preferences.saved_filters.push(saved),
@@ -132,20 +132,20 @@ impl App {
         });
     }
 
-    /// Stores the layout of the profile in front once nothing is being typed or dragged. If the engine is busy, a later frame
+    /// Stores the layout of the active profile once nothing is being typed or dragged. If the engine is busy, a later frame
     /// tries again.
     pub(crate) fn store_layout(&mut self, ctx: &Context) {
-        let ActiveTab::Profile(profile) = self.front else { return };
+        let ActiveTab::Profile(profile) = self.active_tab else { return };
         if self.in_text || ctx.input(|input| input.pointer.any_down()) {
             return;
         }
-        let Some((look, settings)) = self.profile_tab().map(ProfileTab::layout).zip(self.settings.as_ref()) else {
+        let Some((layout, settings)) = self.profile_tab().map(ProfileTab::layout).zip(self.settings.as_ref()) else {
             return;
         };
-        if settings.preferences.looks.get(&profile).unwrap_or(&TableLayout::default()) != &look {
+        if settings.preferences.looks.get(&profile).unwrap_or(&TableLayout::default()) != &layout {
             let there: Vec<ProfileId> = settings.profiles.iter().map(|profile| profile.id).collect();
             self.change_preferences(|preferences| {
-                preferences.looks.insert(profile, look);
+                preferences.looks.insert(profile, layout);
                 // Layouts of removed profiles are deleted with the next change.
                 preferences.looks.retain(|id, _| there.contains(id));
             });

@@ -76,7 +76,7 @@ pub struct Dependencies {
     pub version: &'static str,
 }
 
-/// Which tab is in front.
+/// Which tab is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ActiveTab {
     Profile(ProfileId),
@@ -96,7 +96,7 @@ pub struct App {
     /// The preferences from which the current theme, scale and styles were made.
     applied: Option<Preferences>,
     profile_tabs: Vec<ProfileTab>,
-    front: ActiveTab,
+    active_tab: ActiveTab,
     /// The form for a new profile, while it is open.
     form: Option<Form>,
     notices: Notices,
@@ -148,7 +148,7 @@ impl App {
             settings: None,
             applied: None,
             profile_tabs: Vec::new(),
-            front: ActiveTab::NewProfile,
+            active_tab: ActiveTab::NewProfile,
             form: None,
             notices: Notices::default(),
             announcer: Announcer::default(),
@@ -201,16 +201,16 @@ impl App {
         self.close(ctx);
     }
 
-    /// The profile tab in front.
+    /// The active profile tab.
     fn profile_tab(&self) -> Option<&ProfileTab> {
-        match self.front {
+        match self.active_tab {
             ActiveTab::Profile(id) => self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == id),
             ActiveTab::NewProfile => None,
         }
     }
 
     fn profile_tab_mut(&mut self) -> Option<&mut ProfileTab> {
-        match self.front {
+        match self.active_tab {
             ActiveTab::Profile(id) => self.tab_of(id),
             ActiveTab::NewProfile => None,
         }
@@ -248,20 +248,20 @@ impl App {
     /// The context of the frame that is about to be drawn.
     fn frame_context(&self, ctx: &Context) -> FrameContext {
         let clock = &self.dependencies.clock;
-        let mut scene = FrameContext::new(
+        let mut frame = FrameContext::new(
             clock.now(),
             clock.reference(),
             clock.instant(),
             clock.zone(),
             ctx.content_rect().width().max(theme::MIN_WIDTH),
         );
-        (scene.times, scene.insight) = (self.times(), self.insight());
-        if scene.times.utc {
-            scene.zone.zone = jiff::tz::TimeZone::UTC;
+        (frame.times, frame.insight) = (self.times(), self.insight());
+        if frame.times.utc {
+            frame.zone.zone = jiff::tz::TimeZone::UTC;
         }
-        scene.reduced_motion = self.dependencies.reduced_motion || self.preferences().motion == Motion::Reduced;
-        scene.modal = self.has_dialog();
-        scene
+        frame.reduced_motion = self.dependencies.reduced_motion || self.preferences().motion == Motion::Reduced;
+        frame.modal = self.has_dialog();
+        frame
     }
 }
 

@@ -2,7 +2,7 @@
 
 use egui::Context;
 
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::platform::desktop_notifications::NotificationPrefs;
 
 use super::App;
@@ -23,7 +23,7 @@ impl App {
             let news = profile_tab.take_pending_notifications();
             if !looked_at {
                 // With several profiles, the notification names the profile.
-                let profile_name = several.then(|| visible(&profile_tab.profile.name).into_owned());
+                let profile_name = several.then(|| sanitize(&profile_tab.profile.name).into_owned());
                 self.notifications.take(news, wanted, profile_name.as_deref(), now);
             }
         }

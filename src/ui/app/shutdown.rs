@@ -8,7 +8,7 @@ use egui::{Context, ViewportCommand};
 use crate::engine::{Action, Severity};
 use crate::settings::WindowGeometry;
 use crate::ui::dialogs::Dialog;
-use crate::ui::dialogs::leave::Lost;
+use crate::ui::dialogs::close_window::UnsavedWork;
 
 use super::App;
 use super::shutdown_state::Shutdown;
@@ -39,13 +39,17 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             if self.closing == Shutdown::Open {
                 let (downloads, saves) = self.downloads();
-                let lost =
-                    Lost { downloads, saves, exports: self.export.is_some(), unpersisted: self.unpersisted_count() };
-                if lost == Lost::default() {
+                let unsaved = UnsavedWork {
+                    downloads,
+                    saves,
+                    exports: self.export.is_some(),
+                    unpersisted: self.unpersisted_count(),
+                };
+                if unsaved == UnsavedWork::default() {
                     self.begin_shutdown();
                 } else {
                     self.file_path = None;
-                    self.open(Dialog::Leave(lost));
+                    self.open(Dialog::CloseWindow(unsaved));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use egui::{Role, Stroke, Ui, WidgetInfo, accesskit, pos2};
 
 use crate::engine::ConnectionState;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -26,15 +26,15 @@ pub(crate) fn is_due(profile_tab: &ProfileTab) -> bool {
 }
 
 /// Draws the banner in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    let words = state_words(profile_tab.status.connection.as_ref(), scene);
+    let words = state_words(profile_tab.status.connection.as_ref(), frame);
     let (icon, hue, sentence) = match &profile_tab.status.connection {
         Some(ConnectionState::Reconnecting { why, attempt: number, .. }) => {
-            (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", visible(&why.to_string()), attempt(*number)))
+            (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", sanitize(&why.to_string()), attempt(*number)))
         }
         Some(ConnectionState::TokenRefused { why }) => {
-            (icons::KEY_OFF, palette.failed, visible(&why.to_string()).into_owned())
+            (icons::KEY_OFF, palette.failed, sanitize(&why.to_string()).into_owned())
         }
         _ => (icons::CLOUD_OFF, palette.other, "Outcomes that are sent meanwhile do not reach this window.".to_owned()),
     };
@@ -44,7 +44,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
     ui.painter().rect_filled(edge, 0.0, hue);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::NONE);
     let middle = rect.center().y;
-    let right = buttons(ui, profile_tab, rect.right() - 8.0, middle, scene);
+    let right = buttons(ui, profile_tab, rect.right() - 8.0, middle, frame);
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
     let at = pos2(rect.left() + 36.0, middle);
     let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x);
@@ -62,8 +62,8 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
 }
 
 /// Draws the buttons from the right end. Returns their left edge.
-fn buttons(ui: &mut Ui, profile_tab: &ProfileTab, right: f32, middle: f32, scene: &mut FrameContext) -> f32 {
-    let run = |command: Command, look| (command.words(), UiRequest::Run(command), look);
+fn buttons(ui: &mut Ui, profile_tab: &ProfileTab, right: f32, middle: f32, frame: &mut FrameContext) -> f32 {
+    let run = |command: Command, style| (command.words(), UiRequest::Run(command), style);
     let buttons = match profile_tab.status.connection {
         Some(ConnectionState::Reconnecting { .. }) => {
             vec![run(Command::Disconnect, ButtonStyle::Plain), run(Command::RetryNow, ButtonStyle::Outlined)]
@@ -75,15 +75,15 @@ fn buttons(ui: &mut Ui, profile_tab: &ProfileTab, right: f32, middle: f32, scene
         ],
         _ => vec![run(Command::Connect, ButtonStyle::Outlined)],
     };
-    let width = |(words, _, look): &(String, UiRequest, ButtonStyle)| Button::new(words).style(*look).width(ui) + GAP;
+    let width = |(words, _, style): &(String, UiRequest, ButtonStyle)| Button::new(words).style(*style).width(ui) + GAP;
     let left = right - buttons.iter().map(width).sum::<f32>();
     let mut at = left;
-    for (words, request, look) in buttons {
-        let press = Button::new(&words).style(look);
+    for (words, request, style) in buttons {
+        let press = Button::new(&words).style(style);
         at += GAP;
         let width = press.width(ui);
         if press.at(ui, pos2(at, middle)).clicked() {
-            scene.request(request);
+            frame.request(request);
         }
         at += width;
     }

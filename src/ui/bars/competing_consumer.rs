@@ -16,7 +16,7 @@ fn words(competing: CompetingConsumer) -> String {
 }
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, scene: &mut FrameContext) {
+pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.gap_fill, true);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, palette.gap);
@@ -24,7 +24,7 @@ pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, scene: &mu
     let press = Button::new("What this means").style(ButtonStyle::Outlined);
     let right = rect.right() - 8.0 - press.width(ui);
     if press.at(ui, pos2(right, middle)).clicked() {
-        scene.request(UiRequest::ExplainCompetingConsumer(competing_consumer));
+        frame.request(UiRequest::ExplainCompetingConsumer(competing_consumer));
     }
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::SPLIT, 16.0, palette.gap);
     let words = words(competing_consumer);
@@ -40,7 +40,7 @@ pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, scene: &mu
 }
 
 /// Draws the dialog's content.
-pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh: bool, frame: &mut FrameContext) {
     paragraph(
         ui,
         &format!(
@@ -62,5 +62,5 @@ pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh:
          profile of its own. Otherwise close the other client. Until then the monitor goes on asking for commands that stay \
          silent; data requests and ids that it never saw cannot be asked for.",
     );
-    close_button(ui, fresh, scene);
+    close_button(ui, fresh, frame);
 }

@@ -3,7 +3,7 @@
 use egui::{Id, Rect, Stroke, Ui, pos2};
 
 use crate::engine::{Action, ExportProgress};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
@@ -13,7 +13,7 @@ use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 const PROGRESS: f32 = 200.0;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
@@ -21,7 +21,7 @@ pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, scene: &mut FrameCon
     let cancel = Button::new("Cancel export").style(ButtonStyle::Outlined);
     let mut right = rect.right() - theme::EDGE - cancel.width(ui);
     if cancel.at(ui, pos2(right, middle)).clicked() {
-        scene.request(UiRequest::Send(Action::CancelExport));
+        frame.request(UiRequest::Send(Action::CancelExport));
     }
     right -= 16.0;
     let fraction = fraction(exporting);
@@ -30,7 +30,7 @@ pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, scene: &mut FrameCon
         widgets::text_right(ui, pos2(right, middle), &percent, TextRole::Small, palette.text);
     }
     right -= 48.0;
-    let name = format!("Exporting {}", visible(&exporting.file_name));
+    let name = format!("Exporting {}", sanitize(&exporting.file_name));
     let bar = Rect::from_min_max(pos2(right - PROGRESS, middle - 3.0), pos2(right, middle + 3.0));
     widgets::progress(ui, bar, Id::unique("export"), &name, fraction);
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::DOWNLOADING, 16.0, palette.secondary);

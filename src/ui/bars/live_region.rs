@@ -35,18 +35,18 @@ impl Announcer {
     }
 
     /// Draws the invisible region, and replaces its text when the next announcement is due.
-    pub(crate) fn show(&mut self, ui: &Ui, scene: &mut FrameContext) {
+    pub(crate) fn show(&mut self, ui: &Ui, frame: &mut FrameContext) {
         if self.waiting > 0 {
-            let passed = self.since.map_or(PAUSE, |since| scene.instant.saturating_duration_since(since));
+            let passed = self.since.map_or(PAUSE, |since| frame.instant.saturating_duration_since(since));
             if passed >= PAUSE {
                 self.current = match self.waiting {
                     1 => format!("Failed: {}", self.last),
                     count => format!("{count} failed, the last: {}", self.last),
                 };
-                self.since = Some(scene.instant);
+                self.since = Some(frame.instant);
                 self.waiting = 0;
             } else {
-                scene.redraw_in(PAUSE.saturating_sub(passed));
+                frame.redraw_in(PAUSE.saturating_sub(passed));
             }
         }
         if self.current.is_empty() {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use crate::engine::{Action, Notice, NoticeReason, Problem, Severity};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
@@ -123,8 +123,8 @@ impl Notices {
     }
 
     /// Removes notices that have been visible long enough.
-    pub(crate) fn expire(&mut self, scene: &mut FrameContext) {
-        let now = scene.instant;
+    pub(crate) fn expire(&mut self, frame: &mut FrameContext) {
+        let now = frame.instant;
         self.all.retain(|held| {
             held.notice.severity != Severity::Info
                 || held.since.is_none_or(|since| now.saturating_duration_since(since) < INFO_DURATION)
@@ -133,7 +133,7 @@ impl Notices {
         for held in self.all.iter_mut().skip(hidden) {
             let since = *held.since.get_or_insert(now);
             if held.notice.severity == Severity::Info {
-                scene.redraw_in(INFO_DURATION.saturating_sub(now.saturating_duration_since(since)));
+                frame.redraw_in(INFO_DURATION.saturating_sub(now.saturating_duration_since(since)));
             }
         }
     }
@@ -145,14 +145,14 @@ impl Notices {
     }
 
     /// Draws the notices in the whole of `ui`.
-    pub(crate) fn show(&self, ui: &mut Ui, scene: &mut FrameContext) {
+    pub(crate) fn show(&self, ui: &mut Ui, frame: &mut FrameContext) {
         let place = ui.max_rect();
         let hidden = self.all.len().saturating_sub(MAX_SHOWN);
         let mut top = place.top();
         for held in self.all.iter().skip(hidden) {
             let height = held.height(ui, place.width());
             let rect = Rect::from_min_size(pos2(place.left(), top), vec2(place.width(), height));
-            held.show(ui, rect, scene);
+            held.show(ui, rect, frame);
             top += height;
         }
     }
@@ -167,7 +167,7 @@ impl StoredNotice {
     fn sentence(&self) -> String {
         let profile_name = self.profile_name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         let times = if self.times > 1 { format!(" ({} times)", self.times) } else { String::new() };
-        format!("{}{times}", visible(&format!("{profile_name}{}", self.notice.reason)))
+        format!("{}{times}", sanitize(&format!("{profile_name}{}", self.notice.reason)))
     }
 
     /// The button of a remedy, in a window of this width. It may name a long host.
@@ -183,12 +183,12 @@ impl StoredNotice {
     }
 
     fn height(&self, ui: &Ui, width: f32) -> f32 {
-        let room = width - 36.0 - self.buttons(ui, width) - 24.0;
-        let galley = widgets::paragraph(ui, &self.sentence(), TextRole::Body, egui::Color32::PLACEHOLDER, room);
+        let space = width - 36.0 - self.buttons(ui, width) - 24.0;
+        let galley = widgets::paragraph(ui, &self.sentence(), TextRole::Body, egui::Color32::PLACEHOLDER, space);
         (galley.size().y + 16.0).max(theme::BAR)
     }
 
-    fn show(&self, ui: &mut Ui, rect: Rect, scene: &mut FrameContext) {
+    fn show(&self, ui: &mut Ui, rect: Rect, frame: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let (icon, hue) = icons::severity(self.notice.severity, palette);
         let fill = if self.notice.severity == Severity::Info { palette.popup } else { palette.gap_fill };
@@ -200,8 +200,8 @@ impl StoredNotice {
         let middle = rect.center().y;
         widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
         let sentence = self.sentence();
-        let room = rect.width() - 36.0 - self.buttons(ui, rect.width()) - 24.0;
-        let galley = widgets::paragraph(ui, &sentence, TextRole::Body, palette.text, room);
+        let space = rect.width() - 36.0 - self.buttons(ui, rect.width()) - 24.0;
+        let galley = widgets::paragraph(ui, &sentence, TextRole::Body, palette.text, space);
         let text =
             Rect::from_min_size(pos2(rect.left() + 36.0, (middle - galley.size().y / 2.0).round()), galley.size());
         ui.painter().galley(text.min, galley, palette.text);
@@ -213,14 +213,14 @@ impl StoredNotice {
         let dismiss = Button::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
         let mut right = rect.right() - 8.0 - dismiss.width(ui);
         if !self.stays_until_dismissed() && dismiss.at(ui, pos2(right, middle)).clicked() {
-            scene.request(UiRequest::Dismiss(self.number));
+            frame.request(UiRequest::Dismiss(self.number));
         }
         if let Some((words, action)) = &self.notice.remedy {
             let press = self.press(words, rect.width());
             right -= press.width(ui) + 8.0;
             if press.at(ui, pos2(right, middle)).clicked() {
-                scene.request(UiRequest::Send(action.clone()));
-                scene.request(UiRequest::Dismiss(self.number));
+                frame.request(UiRequest::Send(action.clone()));
+                frame.request(UiRequest::Dismiss(self.number));
             }
         }
     }

@@ -110,7 +110,7 @@ pub(crate) fn width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
 }
 
 /// Draws the button and the progress bar at a position in the status bar.
-pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, at: Pos2, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, at: Pos2, frame: &mut FrameContext) {
     let Some(button) = button(profile_tab) else { return };
     let at = pos2(at.x + SPACE, at.y);
     if let Some(percent) = profile_tab.older.percent {
@@ -118,9 +118,9 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, at: Pos2, scene: &mut 
         let fraction = f32::from(percent) / 100.0;
         widgets::progress(ui, bar, Id::unique("search"), "Searching older messages", Some(fraction));
         if button.at(ui, pos2(bar.right() + 8.0, at.y)).clicked() {
-            scene.request(UiRequest::CancelSearch);
+            frame.request(UiRequest::CancelSearch);
         }
     } else if button.at(ui, at).on_hover_text("Search the journal for what is not in memory.").clicked() {
-        scene.request(UiRequest::SearchOlder);
+        frame.request(UiRequest::SearchOlder);
     }
 }

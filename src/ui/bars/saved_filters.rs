@@ -2,7 +2,7 @@
 
 use egui::{Id, Key, Popup, PopupCloseBehavior, Pos2, RectAlign, Ui, pos2, vec2};
 
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::settings::SavedFilter;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, paragraph, show_error};
@@ -21,7 +21,7 @@ pub(crate) const MAX_FILTERS: usize = 30;
 const WIDTH: f32 = 280.0;
 
 /// Draws the button and, while it is open, its menu.
-pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut FrameContext) {
+pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], frame: &mut FrameContext) {
     let button = Button::icon_only(icons::SAVED, "Saved filters").at(ui, at);
     Popup::menu(&button)
         .id(Id::unique("saved filters"))
@@ -35,7 +35,7 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Fra
             widgets::menu_area(ui).show(ui, |ui| {
                 ui.set_min_width(WIDTH);
                 for (index, filter) in saved.iter().enumerate() {
-                    entry(ui, index, filter, scene);
+                    entry(ui, index, filter, frame);
                 }
                 if saved.is_empty() {
                     let palette = Palette::of(ui.style());
@@ -48,7 +48,7 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Fra
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
                 let save = Button::new("Save filter…").icon(icons::ADD).style(ButtonStyle::MenuItem);
                 if save.within(ui, rect).clicked() {
-                    scene.request(UiRequest::Run(Command::SaveFilter));
+                    frame.request(UiRequest::Run(Command::SaveFilter));
                 }
                 widgets::follow_focus(ui);
             });
@@ -56,9 +56,9 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Fra
 }
 
 /// Draws an entry: a click applies the filter, the button at its end removes it.
-fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameContext) {
+fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, frame: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
-    let (name, what) = (visible(&filter.name), visible(&filter.look.filter));
+    let (name, what) = (sanitize(&filter.name), sanitize(&filter.layout.filter));
     let shown = cut(&what, 28);
     let accessible = format!("Show {name}");
     let press = Button::new(&name).name(&accessible).style(ButtonStyle::MenuItem).salt(Id::unique(("saved", index)));
@@ -66,12 +66,12 @@ fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameConte
     let press = press.trailing(shown.into_owned()).within(ui, rect.with_max_x(rect.right() - 28.0));
     let press = if is_cut { press.on_hover_text(&*what) } else { press };
     if press.clicked() {
-        scene.request(UiRequest::ApplySavedFilter(index));
+        frame.request(UiRequest::ApplySavedFilter(index));
     }
     let forget = format!("Forget {name}");
     let press = Button::icon_only(icons::CLOSE, &forget).icon_size(14.0).salt(Id::unique(("forget", index)));
     if press.at(ui, pos2(rect.right() - 26.0, rect.center().y)).clicked() {
-        scene.request(UiRequest::DeleteSavedFilter(index));
+        frame.request(UiRequest::DeleteSavedFilter(index));
     }
 }
 
@@ -125,11 +125,11 @@ enum NameError {
 }
 
 /// Draws the dialog's content.
-pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, frame: &mut FrameContext) {
     let what = if naming.what.is_empty() {
         "Every activity".to_owned()
     } else {
-        visible(&cut(&naming.what, 200)).into_owned()
+        sanitize(&cut(&naming.what, 200)).into_owned()
     };
     paragraph(ui, &format!("{what}, with the columns and the sort as they are now. One of the same name is replaced."));
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
@@ -146,9 +146,9 @@ pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, scene:
         show_error(ui, &wrong);
     }
     let why_not = naming.error().map(|wrong| wrong.to_string());
-    let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", InitialFocus::None, scene);
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", InitialFocus::None, frame);
     if (pressed || entered) && why_not.is_none() {
-        scene.request(UiRequest::SaveFilter(naming.name().to_owned()));
-        scene.request(UiRequest::CloseDialog);
+        frame.request(UiRequest::SaveFilter(naming.name().to_owned()));
+        frame.request(UiRequest::CloseDialog);
     }
 }

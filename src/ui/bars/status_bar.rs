@@ -3,7 +3,7 @@
 use egui::{Id, Rect, Stroke, Ui, pos2};
 
 use crate::activity::Refresh;
-use crate::protocol::{plural, visible};
+use crate::protocol::{plural, sanitize};
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -16,8 +16,8 @@ use crate::ui::widgets::{self, Button, icons};
 use super::older_search;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Option<u64>, scene: &mut FrameContext) {
-    let narrow = scene.narrow;
+pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Option<u64>, frame: &mut FrameContext) {
+    let narrow = frame.narrow;
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
@@ -30,14 +30,14 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Optio
             words(profile_tab, journal, narrow, |count| count.to_string()),
         ),
     };
-    let right = note(ui, rect, profile_tab, middle, scene);
+    let right = note(ui, rect, profile_tab, middle, frame);
     let searches = profile_tab.filter(|profile_tab| !profile_tab.shows_form());
     // The text is shortened to leave space for the search's button.
-    let room = right - at.x - 12.0 - searches.map_or(0.0, |profile_tab| older_search::width(ui, profile_tab));
-    let text = widgets::text(ui, at, &shown, TextRole::Caption, palette.secondary, room);
+    let space = right - at.x - 12.0 - searches.map_or(0.0, |profile_tab| older_search::width(ui, profile_tab));
+    let text = widgets::text(ui, at, &shown, TextRole::Caption, palette.secondary, space);
     widgets::label(ui, text, "status", &name);
     if let Some(profile_tab) = searches {
-        older_search::show(ui, profile_tab, pos2(text.right(), middle), scene);
+        older_search::show(ui, profile_tab, pos2(text.right(), middle), frame);
     }
 }
 
@@ -60,9 +60,9 @@ fn words(profile_tab: &ProfileTab, journal: Option<u64>, narrow: bool, count: im
         let host = profile_tab.profile.api.host().unwrap_or_default();
         let user = &profile_tab.profile.username;
         parts.push(if user.is_empty() {
-            visible(&host).into_owned()
+            sanitize(&host).into_owned()
         } else {
-            format!("{} at {}", visible(user), visible(&host))
+            format!("{} at {}", sanitize(user), sanitize(&host))
         });
     }
     let selected = profile_tab.table.selected_count();
@@ -76,7 +76,7 @@ fn words(profile_tab: &ProfileTab, journal: Option<u64>, narrow: bool, count: im
 
 /// Draws the right side: the background task, otherwise what is known to be complete, otherwise the version. Returns its left
 /// edge.
-fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, scene: &mut FrameContext) -> f32 {
+fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, frame: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let words = match profile_tab {
         None => concat!("Privicore Monitor ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -86,7 +86,7 @@ fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, 
             }
             Refresh::Done if profile_tab.restoring => "Reading earlier activities…".to_owned(),
             Refresh::Done if profile_tab.shows_form() || profile_tab.is_all() => return rect.right() - theme::EDGE,
-            Refresh::Done => return complete(ui, rect, profile_tab, middle, scene),
+            Refresh::Done => return complete(ui, rect, profile_tab, middle, frame),
         },
     };
     let at = pos2(rect.right() - theme::EDGE, middle);
@@ -96,16 +96,17 @@ fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, 
 }
 
 /// Draws what is known to be complete, as a button that opens the full report. Returns its left edge.
-fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, scene: &mut FrameContext) -> f32 {
+fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, frame: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
-    let told = profile_tab.completeness.summary(profile_tab.is_live(), scene);
-    let (icon, hue) = self::mark(&told, palette);
-    let press = Button::new(&told.words).coloured_icon(icon, hue).icon_size(14.0).face(TextRole::Caption).height(20.0);
+    let summary = profile_tab.completeness.summary(profile_tab.is_live(), frame);
+    let (icon, hue) = self::mark(&summary, palette);
+    let press =
+        Button::new(&summary.words).coloured_icon(icon, hue).icon_size(14.0).face(TextRole::Caption).height(20.0);
     let press = press.salt(Id::unique("completeness"));
     let left = rect.right() - 4.0 - press.width(ui);
     let hint = "Of the commands and data requests that were seen. Opens the list.";
     if press.at(ui, pos2(left, middle)).on_hover_text(hint).clicked() {
-        scene.request(UiRequest::Run(Command::Completeness));
+        frame.request(UiRequest::Run(Command::Completeness));
     }
     left
 }

@@ -19,7 +19,7 @@ use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 const MINUTES: usize = 24;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, true);
     let counts = profile_tab.activities.counts();
@@ -29,7 +29,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
         let name = status_filter.accessible_name(counts.of(status_filter));
         // In the narrow window the four chips keep only icon and count.
         let icon = icons::status_filter(status_filter, palette);
-        let word = if scene.narrow && icon.is_some() { "" } else { status_filter.word() };
+        let word = if frame.narrow && icon.is_some() { "" } else { status_filter.word() };
         let mut press =
             Button::new(word).name(&name).on(on).trailing(grouped(counts.of(status_filter))).icon_size(14.0);
         if let Some((icon, hue)) = icon {
@@ -42,35 +42,35 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
         }
         let response = press.at(ui, pos2(x, rect.center().y));
         if response.clicked() {
-            scene.request(UiRequest::Run(Command::Show(status_filter)));
+            frame.request(UiRequest::Run(Command::Show(status_filter)));
         }
         x = response.rect.right() + if on || x < 20.0 { 6.0 } else { 8.0 };
     }
-    throughput(ui, rect, x, profile_tab, scene);
+    throughput(ui, rect, x, profile_tab, frame);
 }
 
 /// Draws the messages of the last minutes as bars, the newest brighter, and the count of the last minute.
-fn throughput(ui: &Ui, bar: Rect, left: f32, profile_tab: &ProfileTab, scene: &mut FrameContext) {
+fn throughput(ui: &Ui, bar: Rect, left: f32, profile_tab: &ProfileTab, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    let minutes = profile_tab.activities.per_minute(scene.now, MINUTES);
-    let last = last_minute(&minutes, scene.now);
+    let minutes = profile_tab.activities.per_minute(frame.now, MINUTES);
+    let last = last_minute(&minutes, frame.now);
     let words = format!("{last}/min");
     let at = pos2(bar.right() - theme::EDGE, bar.center().y);
     let text = widgets::text_right(ui, at, &words, TextRole::SmallStrong, palette.text);
     let mut whole = text;
     let spark_left = text.left() - 10.0 - 118.0;
-    if !scene.narrow && spark_left > left + 12.0 {
+    if !frame.narrow && spark_left > left + 12.0 {
         let spark = Rect::from_min_size(pos2(spark_left, bar.center().y - 10.0), vec2(118.0, 20.0));
         whole = whole.union(spark);
         draw_bars(ui, spark, &minutes);
     }
-    let into = scene.now.0.rem_euclid(60_000_000);
+    let into = frame.now.0.rem_euclid(60_000_000);
     if last > 0 {
-        scene.counts(Duration::from_secs(1));
+        frame.counts(Duration::from_secs(1));
     } else if minutes.iter().any(|&count| count > 0) {
         // Even if nothing arrives, the bars move on with each minute.
-        let left = u64::try_from(60_000_000 - into).unwrap_or(60_000_000);
-        scene.redraw_in(Duration::from_micros(left) + Duration::from_millis(1));
+        let remaining = u64::try_from(60_000_000 - into).unwrap_or(60_000_000);
+        frame.redraw_in(Duration::from_micros(remaining) + Duration::from_millis(1));
     }
     let name = format!("{} in the last minute", counted(last, "message"));
     let response = ui.interact(whole, ui.make_persistent_id("throughput"), Sense::hover());

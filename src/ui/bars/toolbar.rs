@@ -20,11 +20,11 @@ use super::saved_filters;
 const SAVED: f32 = 32.0;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, saved: &[SavedFilter], scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, saved: &[SavedFilter], frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, true);
     let middle = rect.center().y;
-    let tools = Tools::of(profile_tab, scene.narrow);
+    let tools = Tools::of(profile_tab, frame.narrow);
     let tools_width = tools.width(ui);
     let newer = profile_tab.table.newer(&profile_tab.activities, &profile_tab.view);
     let newer_words = format!("{} new", grouped(newer));
@@ -35,22 +35,22 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, saved: &[SavedFilt
         .icon(icons::ARROW_UP)
         .style(ButtonStyle::Outlined);
     let new_width = if newer > 0 { new.width(ui) + 12.0 } else { 0.0 };
-    let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0 - SAVED;
-    let width = if scene.narrow { room } else { room.min(488.0) };
+    let space = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0 - SAVED;
+    let width = if frame.narrow { space } else { space.min(488.0) };
     let field = Rect::from_min_size(pos2(rect.left() + theme::EDGE, middle - 12.0), vec2(width.max(80.0), 24.0));
-    filter(ui, field, profile_tab, scene);
-    saved_filters::menu(ui, pos2(field.right() + 4.0, middle), saved, scene);
+    filter(ui, field, profile_tab, frame);
+    saved_filters::menu(ui, pos2(field.right() + 4.0, middle), saved, frame);
     if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
-        scene.request(UiRequest::Run(Command::Follow));
+        frame.request(UiRequest::Run(Command::Follow));
     }
     // The text of the last button, or its icon in the narrow window, ends at the common right edge; its padding lies beyond.
-    let beyond = if scene.narrow { 4.0 } else { 8.0 };
-    tools.show(ui, pos2(rect.right() - theme::EDGE + beyond - tools_width, middle), scene);
+    let beyond = if frame.narrow { 4.0 } else { 8.0 };
+    tools.show(ui, pos2(rect.right() - theme::EDGE + beyond - tools_width, middle), frame);
 }
 
-fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, scene: &FrameContext) {
+fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, frame: &FrameContext) {
     let palette = Palette::of(ui.style());
-    let key = if scene.narrow {
+    let key = if frame.narrow {
         String::new()
     } else {
         Command::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key))
@@ -109,8 +109,8 @@ fn show_filter_error(ui: &Ui, field: Rect, response: &egui::Response, error: &Fi
     let at = pos2(field.left(), field.bottom() + 4.0);
     let area = egui::Area::new(Id::unique("filter mistake")).fixed_pos(at).order(egui::Order::Foreground);
     area.interactable(false).show(ui.ctx(), |ui| {
-        let frame = egui::Frame::popup(ui.style()).fill(palette.popup).inner_margin(egui::Margin::symmetric(10, 6));
-        frame.show(ui, |ui| {
+        let popup = egui::Frame::popup(ui.style()).fill(palette.popup).inner_margin(egui::Margin::symmetric(10, 6));
+        popup.show(ui, |ui| {
             let words = widgets::paragraph(ui, &sentence, TextRole::Small, palette.text, field.width().max(280.0));
             let (_, place) = ui.allocate_space(vec2(words.size().x + 20.0, words.size().y));
             widgets::icon(ui, place.left_top() + vec2(7.0, 8.0), icons::ERROR, 14.0, palette.failed);
@@ -198,7 +198,7 @@ impl Tools {
         waiting + asks + self.pause().width(ui) + self.follow().width(ui) + columns + export + 24.0
     }
 
-    fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
+    fn show(&self, ui: &mut Ui, at: egui::Pos2, frame: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let mut x = at.x;
         if let Some(words) = self.waiting() {
@@ -211,7 +211,7 @@ impl Tools {
                 let response = press.why_not(self.why_no_requests).at(ui, pos2(x, at.y));
                 x = response.rect.right() + 8.0;
                 if response.clicked() {
-                    scene.request(UiRequest::Run(command));
+                    frame.request(UiRequest::Run(command));
                 }
             }
             widgets::divider(ui, x + 4.5, at.y, 16.0);
@@ -219,19 +219,19 @@ impl Tools {
         }
         let pause = self.pause().at(ui, pos2(x, at.y));
         if pause.clicked() {
-            scene.request(UiRequest::Run(Command::Pause));
+            frame.request(UiRequest::Run(Command::Pause));
         }
         let follow = self.follow().at(ui, pos2(pause.rect.right() + 8.0, at.y));
         if follow.clicked() {
-            scene.request(UiRequest::Run(Command::Follow));
+            frame.request(UiRequest::Run(Command::Follow));
         }
         let columns = self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y));
         if columns.clicked() {
-            scene.request(UiRequest::Run(Command::Columns));
+            frame.request(UiRequest::Run(Command::Columns));
         }
         let export = self.export().at(ui, pos2(columns.rect.right() + 8.0, at.y));
         if export.clicked() {
-            scene.request(UiRequest::Run(Command::Export));
+            frame.request(UiRequest::Run(Command::Export));
         }
     }
 }

@@ -30,23 +30,23 @@ const MAX_NAME_LENGTH: usize = 32;
 pub(crate) struct TopBar<'a> {
     pub profile_tabs: &'a [ProfileTab],
     /// The active tab; `None` if the form for a new profile is active.
-    pub front: Option<usize>,
+    pub active_index: Option<usize>,
     /// Whether the form for a new profile is open.
     pub adding: bool,
     pub theme: Theme,
 }
 
 /// The connection's state in words, with its countdown.
-pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut FrameContext) -> String {
+pub(crate) fn state_words(state: Option<&ConnectionState>, frame: &mut FrameContext) -> String {
     match state {
         None | Some(ConnectionState::SignedOut) => "Signed out".to_owned(),
         Some(ConnectionState::Connecting) => "Connecting".to_owned(),
         Some(ConnectionState::Joining) => "Joining".to_owned(),
         Some(ConnectionState::Live) => "Live".to_owned(),
         Some(ConnectionState::Reconnecting { at, .. }) => {
-            let left = at.saturating_duration_since(scene.instant);
-            scene.counts(left);
-            format!("Reconnecting in {} s", seconds_left(left))
+            let remaining = at.saturating_duration_since(frame.instant);
+            frame.counts(remaining);
+            format!("Reconnecting in {} s", seconds_left(remaining))
         }
         Some(ConnectionState::TokenRefused { .. }) => "Token refused".to_owned(),
         Some(ConnectionState::Offline) => "Offline".to_owned(),
@@ -55,22 +55,22 @@ pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut FrameCont
 }
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, true);
-    let front = bar.front.and_then(|front| bar.profile_tabs.get(front));
+    let active_tab = bar.active_index.and_then(|index| bar.profile_tabs.get(index));
     // The right side is measured first: tabs use the rest.
-    let words = match front {
+    let words = match active_tab {
         Some(profile_tab) if profile_tab.is_all() => live_count(bar.profile_tabs),
-        _ => state_words(front.and_then(|profile_tab| profile_tab.status.connection.as_ref()), scene),
+        _ => state_words(active_tab.and_then(|profile_tab| profile_tab.status.connection.as_ref()), frame),
     };
     let tab =
-        front.map_or(0.0, |profile_tab| tab_width(ui, profile_tab).min(MIN_TAB_WIDTH)) + width_after_tabs(ui, bar);
-    let state = TopBarRight::measure(ui, front, words, rect.width() - tab - 16.0, scene);
-    let room = rect.right() - state.width - 16.0;
-    tabs(ui, rect, room, bar, scene);
-    state.show(ui, rect, front, scene);
-    menu(ui, rect, front, bar.theme, scene);
+        active_tab.map_or(0.0, |profile_tab| tab_width(ui, profile_tab).min(MIN_TAB_WIDTH)) + width_after_tabs(ui, bar);
+    let state = TopBarRight::measure(ui, active_tab, words, rect.width() - tab - 16.0, frame);
+    let space = rect.right() - state.width - 16.0;
+    tabs(ui, rect, space, bar, frame);
+    state.show(ui, rect, active_tab, frame);
+    menu(ui, rect, active_tab, bar.theme, frame);
 }
 
 /// The width of the buttons after the tabs, including the one for tabs that don't fit.
@@ -95,22 +95,22 @@ fn live_count(profile_tabs: &[ProfileTab]) -> String {
 }
 
 /// How long no message has arrived, if that is unusual for a live connection.
-fn quiet(profile_tab: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
+fn quiet(profile_tab: &ProfileTab, frame: &mut FrameContext) -> Option<String> {
     let (usual, message) =
         (profile_tab.status.health.p95_pause?, profile_tab.last_message().filter(|_| profile_tab.is_live())?);
-    let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(MIN_SILENCE));
+    let (age, unusual) = (frame.instant.saturating_duration_since(message), usual.max(MIN_SILENCE));
     if age < unusual {
-        scene.redraw_in(unusual.saturating_sub(age));
+        frame.redraw_in(unusual.saturating_sub(age));
         return None;
     }
     let minute = Duration::from_mins(1);
-    scene.redraw_in(minute.saturating_sub(Duration::from_secs(age.as_secs() % 60)));
+    frame.redraw_in(minute.saturating_sub(Duration::from_secs(age.as_secs() % 60)));
     Some(format!("Quiet for {}", until(age.max(minute))))
 }
 
 /// The latest signs of life of a live connection, and what is usual.
-fn signs_of_life(profile_tab: &ProfileTab, scene: &FrameContext) -> String {
-    let ago = |instant| coarse(scene.instant.saturating_duration_since(instant));
+fn signs_of_life(profile_tab: &ProfileTab, frame: &FrameContext) -> String {
+    let ago = |instant| coarse(frame.instant.saturating_duration_since(instant));
     let health = profile_tab.status.health;
     let pong = health
         .pong
@@ -126,7 +126,7 @@ fn signs_of_life(profile_tab: &ProfileTab, scene: &FrameContext) -> String {
 }
 
 /// Draws the tabs, the menu of those that don't fit, and the button after them.
-fn tabs(ui: &mut Ui, rect: Rect, space: f32, bar: &TopBar<'_>, scene: &mut FrameContext) {
+fn tabs(ui: &mut Ui, rect: Rect, space: f32, bar: &TopBar<'_>, frame: &mut FrameContext) {
     let widths: Vec<f32> = bar.profile_tabs.iter().map(|profile_tab| tab_width(ui, profile_tab)).collect();
     let end = space - if bar.adding { 130.0 } else { 40.0 };
     let all = rect.left() + widths.iter().sum::<f32>() <= end;
@@ -134,20 +134,20 @@ fn tabs(ui: &mut Ui, rect: Rect, space: f32, bar: &TopBar<'_>, scene: &mut Frame
     let end = if all { end } else { end - more_button(bar.profile_tabs.len()).width(ui) - 8.0 };
     // The active tab is always drawn: keep space for it while drawing those before it.
     let least = if all { f32::INFINITY } else { (end - rect.left()).max(MIN_TAB_WIDTH) };
-    let mut kept = bar.front.and_then(|front| widths.get(front)).map_or(0.0, |width| width.min(least));
+    let mut reserved = bar.active_index.and_then(|index| widths.get(index)).map_or(0.0, |width| width.min(least));
     let mut x = rect.left();
     let mut hidden = Vec::new();
     for (index, (profile_tab, width)) in bar.profile_tabs.iter().zip(widths).enumerate() {
-        let active = bar.front == Some(index);
+        let active = bar.active_index == Some(index);
         let width = if active { width.min(least) } else { width };
         if active {
-            kept = 0.0;
-        } else if x + kept + width > end {
+            reserved = 0.0;
+        } else if x + reserved + width > end {
             hidden.push(profile_tab);
             continue;
         }
         let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(width, rect.height()));
-        draw_tab(ui, tab, profile_tab, active, scene);
+        draw_tab(ui, tab, profile_tab, active, frame);
         x += width;
     }
     if !hidden.is_empty() {
@@ -157,17 +157,17 @@ fn tabs(ui: &mut Ui, rect: Rect, space: f32, bar: &TopBar<'_>, scene: &mut Frame
             for profile_tab in &hidden {
                 let name = tab_name(profile_tab);
                 if item(ui, Button::new(&cut(drawn_name(&name), MAX_NAME_LENGTH)).name(&name).icon(icons::PROFILE)) {
-                    scene.request(UiRequest::Show(profile_tab.profile.id));
+                    frame.request(UiRequest::Show(profile_tab.profile.id));
                 }
             }
         });
     }
     if bar.adding {
-        x = draw_new_tab(ui, pos2(x, rect.top()), rect.height(), bar, scene);
+        x = draw_new_tab(ui, pos2(x, rect.top()), rect.height(), bar, frame);
     }
     let add = Button::icon_only(icons::ADD, "Add profile").icon_size(18.0);
     if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
-        scene.request(UiRequest::AddProfile);
+        frame.request(UiRequest::AddProfile);
     }
 }
 
@@ -188,7 +188,7 @@ fn tab_width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
     12.0 + mark + 8.0 + name + 36.0 + new.max(-8.0) + failed
 }
 
-fn draw_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scene: &mut FrameContext) {
+fn draw_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let name = tab_name(profile_tab);
     let response = tab_base(ui, rect, &name, active, ("tab", profile_tab.profile.id));
@@ -197,15 +197,15 @@ fn draw_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, sce
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (TextRole::Strong, palette.text) } else { (TextRole::Body, palette.secondary) };
     // The arrow of the menu follows the name of the active tab.
-    let room = if active && !profile_tab.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
+    let space = if active && !profile_tab.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
     let drawn = drawn_name(&name);
-    let words = widgets::line(ui, &cut(drawn, MAX_NAME_LENGTH), face, ink, room);
+    let words = widgets::line(ui, &cut(drawn, MAX_NAME_LENGTH), face, ink, space);
     let is_short = words.elided || drawn.chars().count() > MAX_NAME_LENGTH;
     let words = widgets::paint_line(ui, pos2(x + 8.0, middle), &words);
     let response = if is_short { response.on_hover_text(drawn) } else { response };
     if active && !profile_tab.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
-        popup(ui, &response, |ui| profile_items(ui, profile_tab, scene, true));
+        popup(ui, &response, |ui| profile_items(ui, profile_tab, frame, true));
     } else {
         let (new, failed) = unread_texts(profile_tab);
         let mut x = words.right();
@@ -217,34 +217,34 @@ fn draw_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, sce
             widgets::icon(ui, pos2(x + 15.0, middle), icon, 14.0, hue);
             widgets::text(ui, pos2(x + 25.0, middle), failed, TextRole::Caption, palette.text, f32::INFINITY);
         }
-        let told: Vec<String> = new.into_iter().chain(failed.map(|failed| format!("{failed} failed"))).collect();
-        if !told.is_empty() {
-            ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(told.join(", ")));
+        let description: Vec<String> = new.into_iter().chain(failed.map(|failed| format!("{failed} failed"))).collect();
+        if !description.is_empty() {
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(description.join(", ")));
         }
         if response.clicked() {
-            scene.request(UiRequest::Show(profile_tab.profile.id));
+            frame.request(UiRequest::Show(profile_tab.profile.id));
         }
     }
 }
 
 /// Draws the tab of the form for a new profile. Returns its right end.
-fn draw_new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut FrameContext) -> f32 {
+fn draw_new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, frame: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
-    let active = bar.front.is_none();
+    let active = bar.active_index.is_none();
     let width = widgets::width(ui, "New profile", TextRole::Strong) + 24.0;
     let rect = Rect::from_min_size(at, vec2(width, height));
     let response = tab_base(ui, rect, "New profile", active, "new tab");
     let ink = if active { palette.text } else { palette.secondary };
     widgets::text(ui, pos2(at.x + 12.0, rect.center().y), "New profile", TextRole::Strong, ink, f32::INFINITY);
     if response.clicked() && !active {
-        scene.request(UiRequest::AddProfile);
+        frame.request(UiRequest::AddProfile);
     }
     let mut right = rect.right();
     if !bar.profile_tabs.is_empty() && active {
         let close = Button::icon_only(icons::CLOSE, "Close new profile").icon_size(14.0);
         let width = close.width(ui);
         if close.at(ui, pos2(right + 2.0, rect.center().y)).clicked() {
-            scene.request(UiRequest::CloseForm);
+            frame.request(UiRequest::CloseForm);
         }
         right += width + 4.0;
     }
@@ -306,9 +306,9 @@ struct TopBarRight {
 }
 
 impl TopBarRight {
-    /// Measures the parts that fit in `room`: the time without a message is left out first, then the words before the token's
+    /// Measures the parts that fit in `space`: the time without a message is left out first, then the words before the token's
     /// expiry.
-    fn measure(ui: &Ui, profile_tab: Option<&ProfileTab>, words: String, room: f32, scene: &mut FrameContext) -> Self {
+    fn measure(ui: &Ui, profile_tab: Option<&ProfileTab>, words: String, space: f32, frame: &mut FrameContext) -> Self {
         let round_trip = profile_tab
             .filter(|profile_tab| profile_tab.is_live())
             .and_then(|profile_tab| profile_tab.status.health.round_trip)
@@ -316,22 +316,22 @@ impl TopBarRight {
         let expires_at =
             profile_tab.filter(|profile_tab| !profile_tab.is_signed_out()).and_then(ProfileTab::token_expires);
         let expires = expires_at.and_then(|end| {
-            let left = end.since(scene.now);
-            if left.is_zero() {
+            let remaining = end.since(frame.now);
+            if remaining.is_zero() {
                 // Do not report expiry if only this computer's clock says so: the server's time is not known.
-                return scene.reference.is_server_time_known.then(|| "Token has expired".to_owned());
+                return frame.reference.is_server_time_known.then(|| "Token has expired".to_owned());
             }
-            scene.counts(left);
-            Some(format!("Token expires in {}", until(left)))
+            frame.counts(remaining);
+            Some(format!("Token expires in {}", until(remaining)))
         });
-        let quiet = profile_tab.and_then(|profile_tab| quiet(profile_tab, scene));
+        let quiet = profile_tab.and_then(|profile_tab| quiet(profile_tab, frame));
         let mut right = Self { words, round_trip, expires, quiet, has_prefix: true, width: 0.0 };
         right.width = right.needs(ui, profile_tab);
-        if right.width > room {
+        if right.width > space {
             right.quiet = None;
             right.width = right.needs(ui, profile_tab);
         }
-        if right.width > room {
+        if right.width > space {
             right.has_prefix = false;
             right.width = right.needs(ui, profile_tab);
         }
@@ -357,7 +357,7 @@ impl TopBarRight {
             + 28.0
     }
 
-    fn show(&self, ui: &Ui, bar: Rect, profile_tab: Option<&ProfileTab>, scene: &mut FrameContext) {
+    fn show(&self, ui: &Ui, bar: Rect, profile_tab: Option<&ProfileTab>, frame: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let middle = bar.center().y;
         // The menu button has a fixed place at the right edge; these parts end before it.
@@ -373,9 +373,9 @@ impl TopBarRight {
         if let Some(profile_tab) = profile_tab.filter(|profile_tab| profile_tab.is_live()) {
             if label.hovered() {
                 // Redraw every second while the tooltip shows, because it has ages.
-                scene.counts(Duration::from_secs(1));
+                frame.counts(Duration::from_secs(1));
             }
-            let signs = signs_of_life(profile_tab, scene);
+            let signs = signs_of_life(profile_tab, frame);
             ui.ctx().accesskit_node_builder(label.id, |node| node.set_description(signs.as_str()));
             label.on_hover_text(signs);
         }
@@ -408,52 +408,52 @@ impl TopBarRight {
     }
 }
 
-fn menu(ui: &mut Ui, bar: Rect, front: Option<&ProfileTab>, chosen: Theme, scene: &mut FrameContext) {
+fn menu(ui: &mut Ui, bar: Rect, active_tab: Option<&ProfileTab>, chosen: Theme, frame: &mut FrameContext) {
     let button = Button::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
     let response = button.at(ui, pos2(bar.right() - 34.0, bar.center().y));
     popup(ui, &response, |ui| {
-        if let Some(profile_tab) = front {
-            profile_items(ui, profile_tab, scene, false);
-            if scene.narrow {
+        if let Some(profile_tab) = active_tab {
+            profile_items(ui, profile_tab, frame, false);
+            if frame.narrow {
                 for command in [Command::RequestData, Command::Track] {
-                    entry(ui, command, Some(profile_tab), scene);
+                    entry(ui, command, Some(profile_tab), frame);
                 }
             }
             if profile_tab.ready().next().is_some() {
-                entry(ui, Command::DownloadAll, Some(profile_tab), scene);
+                entry(ui, Command::DownloadAll, Some(profile_tab), frame);
             }
-            entry(ui, Command::DataSettings, Some(profile_tab), scene);
-            entry(ui, Command::Completeness, Some(profile_tab), scene);
-            entry(ui, Command::Insight, Some(profile_tab), scene);
+            entry(ui, Command::DataSettings, Some(profile_tab), frame);
+            entry(ui, Command::Completeness, Some(profile_tab), frame);
+            entry(ui, Command::Insight, Some(profile_tab), frame);
             line(ui);
         }
         for theme in [Theme::System, Theme::Light, Theme::Dark] {
             let words = Command::Theme(theme).words();
             let glyph = if theme == chosen { icons::CHECK } else { Command::Theme(theme).icon() };
             if item(ui, Button::new(&words).icon(glyph).on(theme == chosen)) {
-                scene.request(UiRequest::Run(Command::Theme(theme)));
+                frame.request(UiRequest::Run(Command::Theme(theme)));
             }
         }
         line(ui);
         for command in [Command::Settings, Command::Palette, Command::Shortcuts, Command::Guide, Command::About] {
-            entry(ui, command, front, scene);
+            entry(ui, command, active_tab, frame);
         }
     });
 }
 
 /// Draws the menu's items for the active profile.
-fn profile_items(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext, whole: bool) {
+fn profile_items(ui: &mut Ui, profile_tab: &ProfileTab, frame: &mut FrameContext, whole: bool) {
     let connection = [Command::Connect, Command::Disconnect]
         .into_iter()
         .find(|command| command.is_available(profile_tab))
         .unwrap_or(Command::Connect);
-    entry(ui, connection, Some(profile_tab), scene);
+    entry(ui, connection, Some(profile_tab), frame);
     for command in [Command::RenewToken, Command::SignOut] {
-        entry(ui, command, Some(profile_tab), scene);
+        entry(ui, command, Some(profile_tab), frame);
     }
     if whole {
         line(ui);
-        entry(ui, Command::ClearHistory, Some(profile_tab), scene);
-        entry(ui, Command::RemoveProfile, Some(profile_tab), scene);
+        entry(ui, Command::ClearHistory, Some(profile_tab), frame);
+        entry(ui, Command::RemoveProfile, Some(profile_tab), frame);
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use egui::Color32;
 
 use crate::activity::{Activity, Entry, Evidence, Fact, Gap, GapCause, Kind, LocalEvent, Status, StatusCheck};
-use crate::protocol::{CommandStatus, DataBody, Message, redact, visible};
+use crate::protocol::{CommandStatus, DataBody, Message, redact, sanitize};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::download_text::file_name;
 use crate::ui::text::{bytes, clock_time, cut, time_of_day};
@@ -53,7 +53,7 @@ pub(crate) fn describe(entry: &Entry, palette: &Palette) -> StatusText {
         Some(status) => icons::status(status, palette),
         None => (icons::SENT, palette.muted),
     };
-    StatusText { icon, hue, words: visible(&cut(&words, MAX_LENGTH)).into_owned(), source: Evidence::of(&entry.fact) }
+    StatusText { icon, hue, words: sanitize(&cut(&words, MAX_LENGTH)).into_owned(), source: Evidence::of(&entry.fact) }
 }
 
 /// The full text of a message from the server, if it has one.
@@ -72,24 +72,24 @@ pub(crate) fn full_text(entry: &Entry) -> Option<String> {
 
 /// The final outcome in an entry, and its source.
 fn outcome(entry: &Entry) -> Option<(Evidence, CommandStatus)> {
-    let told = match &entry.fact {
+    let reported = match &entry.fact {
         Fact::Received(Message::Command(report)) => (Evidence::Socket, report.status),
         Fact::StatusChecked(StatusCheck::Known { status, .. }) => (Evidence::StatusCheck, *status),
         _ => return None,
     };
-    matches!(told.1, CommandStatus::Succeeded | CommandStatus::Failed).then_some(told)
+    matches!(reported.1, CommandStatus::Succeeded | CommandStatus::Failed).then_some(reported)
 }
 
 /// If both a success and a failure were reported: the first report of each, with its source and time.
-pub(crate) fn contradiction(entries: &[Entry], scene: &FrameContext) -> Option<String> {
-    let said = |entry: &Entry| {
+pub(crate) fn contradiction(entries: &[Entry], frame: &FrameContext) -> Option<String> {
+    let report = |entry: &Entry| {
         let (source, status) = outcome(entry)?;
         let who = if source == Evidence::StatusCheck { "the server answered" } else { "the socket said" };
-        let at = clock_time(entry.at, scene.now, &scene.zone);
+        let at = clock_time(entry.at, frame.now, &frame.zone);
         Some((status, format!("{who} {} at {at}", status_of(status).word())))
     };
-    let (first, words) = entries.iter().find_map(said)?;
-    let (_, other) = entries.iter().filter_map(said).find(|(status, _)| *status != first)?;
+    let (first, words) = entries.iter().find_map(report)?;
+    let (_, other) = entries.iter().filter_map(report).find(|(status, _)| *status != first)?;
     let words = words.replacen("the ", "The ", 1);
     Some(format!("{words}, {other}. Both are kept; the table shows what was told last."))
 }
@@ -176,16 +176,16 @@ fn describe_local(event: &LocalEvent, palette: &Palette) -> StatusText {
             (icon, hue, sentence.clone())
         }
     };
-    StatusText { icon, hue, words: visible(&cut(&words, MAX_LENGTH)).into_owned(), source: None }
+    StatusText { icon, hue, words: sanitize(&cut(&words, MAX_LENGTH)).into_owned(), source: None }
 }
 
 /// Describes what the operator can do next.
-pub(crate) fn next_step(activity: &Activity<'_>, entries: &[Entry], scene: &FrameContext) -> String {
+pub(crate) fn next_step(activity: &Activity<'_>, entries: &[Entry], frame: &FrameContext) -> String {
     match activity.status() {
         Status::Ready => {
             let before = activity
                 .link_expires()
-                .map_or_else(String::new, |end| format!("Download before {}. ", time_of_day(end, &scene.zone)));
+                .map_or_else(String::new, |end| format!("Download before {}. ", time_of_day(end, &frame.zone)));
             format!(
                 "{before}The link works once, and whoever holds it can fetch the data, so it is masked until you ask."
             )
@@ -194,7 +194,7 @@ pub(crate) fn next_step(activity: &Activity<'_>, entries: &[Entry], scene: &Fram
             "The link is being used. If you cancel, it is used up, and the data has to be requested again.".to_owned()
         }
         Status::Saved => {
-            format!("Saved as {}. Open it or show it in its folder.", visible(activity.file().unwrap_or_default()))
+            format!("Saved as {}. Open it or show it in its folder.", sanitize(activity.file().unwrap_or_default()))
         }
         Status::Inline => "The data came in the message. Save it to a file, as often as you like.".to_owned(),
         Status::LinkExpired | Status::LinkUsed => sentence(&ended(activity, entries), "Request the data again."),
@@ -244,8 +244,8 @@ fn sentence(message: &str, otherwise: &str) -> String {
     if message.is_empty() {
         otherwise.to_owned()
     } else if message.ends_with(['.', '!', '?']) {
-        visible(message).into_owned()
+        sanitize(message).into_owned()
     } else {
-        format!("{}.", visible(message))
+        format!("{}.", sanitize(message))
     }
 }

@@ -3,7 +3,7 @@
 use egui::{Id, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::activity::{ActivityKey, RowId, Status};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
@@ -16,7 +16,7 @@ use crate::ui::widgets::{self, icons};
 const LINE: f32 = 20.0;
 
 /// Draws the ids in `place`; a click on one shows its row.
-pub(crate) fn show_open(ui: &mut Ui, place: Rect, profile_tab: &ProfileTab, gap: RowId, scene: &mut FrameContext) {
+pub(crate) fn show_open(ui: &mut Ui, place: Rect, profile_tab: &ProfileTab, gap: RowId, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let open = profile_tab.activities.open_across(gap);
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("open", gap)));
@@ -41,11 +41,11 @@ pub(crate) fn show_open(ui: &mut Ui, place: Rect, profile_tab: &ProfileTab, gap:
             }
             let words = status.map_or("not in this list any more".into(), Status::word);
             let rect = line.with_min_x(left).with_max_x(line.right() - theme::EDGE);
-            let id = visible(&cut(command.as_str(), 64)).into_owned();
+            let id = sanitize(&cut(command.as_str(), 64)).into_owned();
             if link(ui, rect, Id::unique(("open across", gap, &id)), &id, TextRole::Mono, &words)
                 && let Some(row) = row
             {
-                scene.request(UiRequest::Reveal(row));
+                frame.request(UiRequest::Reveal(row));
             }
         }
     });

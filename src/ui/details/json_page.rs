@@ -41,14 +41,14 @@ enum LineRequest {
 }
 
 /// Draws the page in `rect`, with the filter's matches marked.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, frame: &mut FrameContext) {
     let place = pane(ui, rect, "JSON", None);
-    secrets::button(ui, rect, details, scene);
-    let room = ((place.width() - theme::EDGE - 24.0) / COLUMN).floor();
+    secrets::button(ui, rect, details, frame);
+    let space = ((place.width() - theme::EDGE - 24.0) / COLUMN).floor();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count of characters")]
-    let columns = room.max(20.0) as usize;
+    let columns = space.max(20.0) as usize;
     if details.page.columns != columns {
-        details.page = lay_out(details, columns, scene);
+        details.page = lay_out(details, columns, frame);
     }
     let mut asked = None;
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("page", details.row)));
@@ -65,7 +65,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
                 *next = json_keys::step(rows, PageRow::folds, index, down);
                 if let Some(to) = *next {
                     json_keys::reveal(ui, line, LINE, index, to);
-                    scene.redraw_in(std::time::Duration::ZERO);
+                    frame.redraw_in(std::time::Duration::ZERO);
                 }
             }
             asked = here.or(asked.take());
@@ -86,7 +86,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
         }
         Some(LineRequest::Copy(seq)) => {
             if let Some(original) = details.secrets.of(seq) {
-                scene.request(UiRequest::CopySecret(original.clone()));
+                frame.request(UiRequest::CopySecret(original.clone()));
             } else if let Some(entry) = details.entries.iter().find(|entry| entry.seq == seq) {
                 ui.copy_text(entry.raw.to_string());
             }
@@ -95,12 +95,12 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
     }
 }
 
-fn lay_out(details: &Details, columns: usize, scene: &FrameContext) -> Page {
+fn lay_out(details: &Details, columns: usize, frame: &FrameContext) -> Page {
     let last = details.entries.iter().rev().find(|entry| !entry.raw.is_empty()).map(|entry| entry.seq);
     let mut rows = Vec::new();
     for entry in details.entries.iter().filter(|entry| !entry.raw.is_empty()) {
         let open = (last == Some(entry.seq)) != details.toggled.contains(&entry.seq);
-        let time = precise_time(entry.at, &scene.zone);
+        let time = precise_time(entry.at, &frame.zone);
         let original = details.secrets.of(entry.seq);
         let raw = original.map_or(&*entry.raw, UnmaskedMessage::expose);
         let bare = original.is_some();

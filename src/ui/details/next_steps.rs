@@ -42,11 +42,11 @@ pub(crate) fn show_next(
 }
 
 /// Draws the button that checks what a gap left open.
-pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut FrameContext) -> bool {
+pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, frame: &mut FrameContext) -> bool {
     let Some(action) = reconcile else { return false };
     let press = Button::new("Reconcile").name("Reconcile selected").style(ButtonStyle::Outlined);
     if press.at(ui, at).clicked() {
-        scene.request(UiRequest::Send(action));
+        frame.request(UiRequest::Send(action));
     }
     true
 }
@@ -58,14 +58,14 @@ pub(crate) fn next_buttons(
     profile: ProfileId,
     activity: &Activity<'_>,
     entries: &[Entry],
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) -> bool {
     if activity.can_check() {
         let press = Button::new("Check status").name("Check status of selected").style(ButtonStyle::Outlined);
         if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
-            scene.request(UiRequest::Run(Command::CheckStatus));
+            frame.request(UiRequest::Run(Command::CheckStatus));
         }
         return true;
     }
-    receipt::buttons(ui, at, profile, activity, entries, scene)
+    receipt::buttons(ui, at, profile, activity, entries, frame)
 }

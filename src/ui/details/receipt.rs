@@ -5,7 +5,7 @@ use egui::{Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, v
 
 use crate::activity::{Activity, Decryption, Entry, Fact, LocalEvent};
 use crate::engine::Action;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::settings::ProfileId;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::rows::can_request_again;
@@ -47,13 +47,13 @@ impl Items {
 
     fn add(&mut self, words: &'static str, text: &str, mono: bool) {
         if !text.is_empty() {
-            let shown = visible(&cut(text, 400)).into_owned();
+            let shown = sanitize(&cut(text, 400)).into_owned();
             self.0.push(Item { words, shown, copied: text.to_owned(), mono });
         }
     }
 
-    fn time(&mut self, words: &'static str, at: crate::activity::Timestamp, scene: &FrameContext) {
-        let (shown, copied) = (clock_time(at, scene.now, &scene.zone), full_time(at, &scene.zone));
+    fn time(&mut self, words: &'static str, at: crate::activity::Timestamp, frame: &FrameContext) {
+        let (shown, copied) = (clock_time(at, frame.now, &frame.zone), full_time(at, &frame.zone));
         self.0.push(Item { words, shown, copied, mono: false });
     }
 
@@ -63,20 +63,20 @@ impl Items {
 }
 
 /// The lines for a request, from its entries in ascending order; empty if nothing but messages is known.
-pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
+pub(crate) fn items(entries: &[Entry], frame: &FrameContext) -> Vec<Item> {
     let mut items = Items::default();
-    let deeds = || {
+    let local_events = || {
         entries.iter().rev().filter_map(|entry| match &entry.fact {
             Fact::Local(event) => Some((entry, event)),
             _ => None,
         })
     };
-    let requested = deeds().find_map(|(entry, deed)| match deed {
+    let requested = local_events().find_map(|(entry, event)| match event {
         LocalEvent::Requested(requested) => Some((entry, requested)),
         _ => None,
     });
-    let end =
-        deeds().find(|(_, deed)| matches!(deed, LocalEvent::Saved { .. } | LocalEvent::NotSaved { part: Some(_), .. }));
+    let end = local_events()
+        .find(|(_, event)| matches!(event, LocalEvent::Saved { .. } | LocalEvent::NotSaved { part: Some(_), .. }));
     if requested.is_none() && end.is_none() {
         return items.0;
     }
@@ -98,10 +98,10 @@ pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
         if let Some(again) = &requested.again {
             items.code("Again for", again.as_str());
         }
-        items.time("Requested", entry.at, scene);
+        items.time("Requested", entry.at, frame);
     }
     match end {
-        Some((entry, LocalEvent::Saved { to, size, receipt })) => saved(&mut items, entry, to, *size, receipt, scene),
+        Some((entry, LocalEvent::Saved { to, size, receipt })) => saved(&mut items, entry, to, *size, receipt, frame),
         Some((_, LocalEvent::NotSaved { part: Some(part), .. })) => items.text("Kept part", part),
         _ => {}
     }
@@ -114,16 +114,16 @@ fn saved(
     to: &str,
     size: u64,
     receipt: &crate::activity::DownloadReceipt,
-    scene: &FrameContext,
+    frame: &FrameContext,
 ) {
     items.text("File", to);
     items.size("Size", size);
     items.code("SHA-256", &receipt.sha256);
     items.text("From", if receipt.host.is_empty() && receipt.gets == 0 { "the message itself" } else { &receipt.host });
     if let Some(began) = receipt.began {
-        items.time("Began", began, scene);
+        items.time("Began", began, frame);
     }
-    items.time("Saved", entry.at, scene);
+    items.time("Saved", entry.at, frame);
     items.text("GETs", &receipt.gets.to_string());
     match receipt.decryption {
         Decryption::Off => {}
@@ -197,7 +197,7 @@ pub(crate) fn buttons(
     profile: ProfileId,
     activity: &Activity<'_>,
     entries: &[Entry],
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) -> bool {
     let crate::activity::ActivityKey::Data(request) = activity.key() else { return false };
     let mut x = at.x;
@@ -205,7 +205,7 @@ pub(crate) fn buttons(
         let press = Button::new("I have read this").name("The warning was read").style(ButtonStyle::Outlined);
         let response = press.at(ui, pos2(x, at.y));
         if response.clicked() {
-            scene.request(UiRequest::Send(Action::AcknowledgeWarning { profile, request: request.clone() }));
+            frame.request(UiRequest::Send(Action::AcknowledgeWarning { profile, request: request.clone() }));
         }
         x = response.rect.right() + 8.0;
     }
@@ -213,7 +213,7 @@ pub(crate) fn buttons(
         let press = Button::new("Request again").name("Request selected again").style(ButtonStyle::Outlined);
         let response = press.salt(Id::unique("request selected again")).at(ui, pos2(x, at.y));
         if response.clicked() {
-            scene.request(UiRequest::RequestAgain { profile, request });
+            frame.request(UiRequest::RequestAgain { profile, request });
         }
         x = response.rect.right();
     }

@@ -34,7 +34,7 @@ impl Details {
 }
 
 /// Draws the button that shows or hides secrets, at the right end of a pane's head, if there are any.
-pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut FrameContext) {
+pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, frame: &mut FrameContext) {
     if !details.masked {
         return;
     }
@@ -44,6 +44,6 @@ pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut Fra
         Button::new(&words).icon(command.icon()).icon_size(14.0).height(20.0).padding(6.0).salt(Id::unique("secrets"));
     let at = pos2(pane.right() - 8.0 - press.width(ui), pane.top() + 14.0);
     if press.at(ui, at).clicked() {
-        scene.request(UiRequest::Run(command));
+        frame.request(UiRequest::Run(command));
     }
 }

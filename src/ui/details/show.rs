@@ -4,7 +4,7 @@ use egui::{Rect, Stroke, Ui, pos2, vec2};
 
 use crate::activity::{Activity, GapState, Kind};
 use crate::engine::Action;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -23,7 +23,7 @@ use super::{descriptions, gap, json_page, receipt, timeline};
 const UNPERSISTED: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
 
 /// Draws the details in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Details");
     let rect = widgets::bar(ui, palette.panel, false);
@@ -34,11 +34,11 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
         let head = Rect::from_min_size(rect.min, vec2(rect.width(), theme::DETAILS_HEAD));
         ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
         open = match profile_tab.gap(details.row) {
-            Some(gap) => show_gap_head(ui, head, &gap, scene),
-            None => show_head(ui, head, &details, &activity, scene),
+            Some(gap) => show_gap_head(ui, head, &gap, frame),
+            None => show_head(ui, head, &details, &activity, frame),
         };
         let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), rect.max);
-        panes(ui, body, &mut details, (profile_tab, &activity), scene);
+        panes(ui, body, &mut details, (profile_tab, &activity), frame);
     }
     if open {
         profile_tab.details = Some(details);
@@ -46,13 +46,13 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
 }
 
 /// Draws the head of a gap's details. Returns whether the details stay open.
-fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &FrameContext) -> bool {
+fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, frame: &FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y + 1.0;
     let close = Button::icon_only(icons::CLOSE, "Close details");
     let right = rect.right() - 8.0 - close.width(ui);
     widgets::icon(ui, pos2(rect.left() + 20.0, middle), icons::GAP, 16.0, palette.gap);
-    let words = gap_text::headline(gap, scene.now, &scene.zone);
+    let words = gap_text::headline(gap, frame.now, &frame.zone);
     let at = pos2(rect.left() + 36.0, middle);
     let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x - 12.0);
     widgets::label(ui, head, "gap", &words);
@@ -63,10 +63,10 @@ fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &FrameContext) 
 }
 
 /// Draws the head. Returns whether the details stay open.
-fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, scene: &mut FrameContext) -> bool {
+fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, frame: &mut FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y + 1.0;
-    let (buttons_left, open) = head_buttons(ui, rect, details, activity, scene);
+    let (buttons_left, open) = head_buttons(ui, rect, details, activity, frame);
     widgets::icon(ui, pos2(rect.left() + 20.0, middle), icons::kind(activity.kind()), 16.0, palette.muted);
     let mut x = rect.left() + 36.0;
     let kind = match activity.kind() {
@@ -75,13 +75,13 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
         Kind::Message => "Message",
         Kind::Gap => "Gap",
     };
-    if !scene.narrow {
+    if !frame.narrow {
         x = widgets::text(ui, pos2(x, middle), kind, TextRole::Strong, palette.text, f32::INFINITY).right() + 8.0;
     }
     let id = activity.id();
-    let shown = visible(&cut(&id, 128)).into_owned();
-    let room = (buttons_left - x - if scene.narrow { 200.0 } else { 300.0 }).clamp(70.0, 420.0);
-    let text = widgets::text(ui, pos2(x, middle), &shown, TextRole::Mono, palette.secondary, room);
+    let shown = sanitize(&cut(&id, 128)).into_owned();
+    let space = (buttons_left - x - if frame.narrow { 200.0 } else { 300.0 }).clamp(70.0, 420.0);
+    let text = widgets::text(ui, pos2(x, middle), &shown, TextRole::Mono, palette.secondary, space);
     widgets::label(ui, text, "id", &format!("{kind} {shown}"));
     x = text.right() + 8.0;
     if Button::icon_only(icons::COPY, "Copy id").icon_size(14.0).at(ui, pos2(x, middle)).clicked() {
@@ -89,13 +89,13 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     }
     x += 34.0;
     let label = label_of(activity);
-    if !label.is_empty() && !scene.narrow {
+    if !label.is_empty() && !frame.narrow {
         widgets::divider(ui, x, middle, 16.0);
-        let room = (buttons_left - x - 12.0 - 150.0).max(40.0);
-        let text = widgets::text(ui, pos2(x + 12.0, middle), &visible(&label), TextRole::Body, palette.text, room);
+        let space = (buttons_left - x - 12.0 - 150.0).max(40.0);
+        let text = widgets::text(ui, pos2(x + 12.0, middle), &sanitize(&label), TextRole::Body, palette.text, space);
         x = text.right() + 14.0;
     }
-    if !scene.narrow {
+    if !frame.narrow {
         widgets::divider(ui, x, middle, 16.0);
     }
     let status = activity.status();
@@ -103,8 +103,15 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     widgets::icon(ui, pos2(x + 20.0, middle), icon, 16.0, hue);
     let word = widgets::text(ui, pos2(x + 36.0, middle), &status.word(), TextRole::Body, palette.text, f32::INFINITY);
     if let Some(end) = activity.link_expires() {
-        let left = countdown(scene.counts_down_to(end));
-        widgets::text(ui, pos2(word.right() + 7.0, middle), &left, TextRole::Body, palette.secondary, f32::INFINITY);
+        let remaining = countdown(frame.counts_down_to(end));
+        widgets::text(
+            ui,
+            pos2(word.right() + 7.0, middle),
+            &remaining,
+            TextRole::Body,
+            palette.secondary,
+            f32::INFINITY,
+        );
     }
     if !activity.is_persisted() {
         let at = pos2(word.right() + 10.0, middle);
@@ -122,7 +129,7 @@ fn head_buttons(
     rect: Rect,
     details: &Details,
     activity: &Activity<'_>,
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) -> (f32, bool) {
     let middle = rect.center().y + 1.0;
     let close = Button::icon_only(icons::CLOSE, "Close details");
@@ -137,13 +144,13 @@ fn head_buttons(
         left -= primary.width(ui) + 8.0;
     }
     let primary_left = left;
-    let buttons = if scene.compact {
+    let buttons = if frame.compact {
         [(icons::COPY, "Copy message"), (icons::ARTICLE, "Copy JSON"), (icons::LABEL, "Edit label")]
             .map(|(icon, words)| Button::icon_only(icon, words))
     } else {
         ["Copy message", "Copy JSON", "Edit label"].map(Button::new)
     };
-    let gap = if scene.compact { 4.0 } else { 10.0 };
+    let gap = if frame.compact { 4.0 } else { 10.0 };
     left -= buttons.iter().map(|button| button.width(ui) + gap).sum::<f32>();
     let begin = left;
     for (index, button) in buttons.into_iter().enumerate() {
@@ -153,14 +160,14 @@ fn head_buttons(
             match index {
                 0 => ui.copy_text(message_of(details, activity)),
                 1 => ui.copy_text(details.json()),
-                _ => scene.request(UiRequest::Run(Command::EditLabel)),
+                _ => frame.request(UiRequest::Run(Command::EditLabel)),
             }
         }
     }
     if let Some(primary) = primary
         && primary.at(ui, pos2(primary_left, middle)).clicked()
     {
-        scene.request(UiRequest::Save { row: details.row, inline });
+        frame.request(UiRequest::Save { row: details.row, inline });
     }
     (begin, !close.at(ui, pos2(close_left, middle)).clicked())
 }
@@ -170,7 +177,7 @@ fn message_of(details: &Details, activity: &Activity<'_>) -> String {
     details.entries.iter().rev().find_map(descriptions::full_text).unwrap_or_else(|| activity.message().into_owned())
 }
 
-fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Activity<'_>), scene: &mut FrameContext) {
+fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Activity<'_>), frame: &mut FrameContext) {
     let (profile_tab, activity) = of;
     let palette = Palette::of(ui.style());
     let next_width = (rect.width() * 0.209).max(190.0).round();
@@ -181,32 +188,32 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Acti
     for x in [story.right() - 0.5, next.left() - 0.5] {
         ui.painter().vline(x, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
     }
-    timeline::show(ui, story, details, profile_tab.view.filter(), scene);
+    timeline::show(ui, story, details, profile_tab.view.filter(), frame);
     if let Some(gap) = profile_tab.gap(details.row) {
         let place = pane(ui, middle, "Open across it", Some(gap.open));
-        gap::show_open(ui, place, profile_tab, details.row, scene);
+        gap::show_open(ui, place, profile_tab, details.row, frame);
         let reconcile = gap_text::can_reconcile(&gap)
             .then(|| Action::Reconcile { profile: profile_tab.owner(details.row), gap: details.key.clone() });
-        show_next(ui, next, &gap_text::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
+        show_next(ui, next, &gap_text::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, frame));
     } else {
-        let items = receipt::items(&details.entries, scene);
+        let items = receipt::items(&details.entries, frame);
         // In the wide window the receipt has its own pane; in the narrow one it is below the next steps.
-        let apart = !scene.narrow && !items.is_empty();
+        let apart = !frame.narrow && !items.is_empty();
         let (left, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
-        json_page::show(ui, left, details, profile_tab.view.filter(), scene);
+        json_page::show(ui, left, details, profile_tab.view.filter(), frame);
         if apart {
             ui.painter().vline(left.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
             let place = pane(ui, beside, "Receipt", None);
             receipt::pane(ui, place, &items);
         }
         let below = if apart { &[] } else { items.as_slice() };
-        let words = match descriptions::contradiction(&details.entries, scene) {
+        let words = match descriptions::contradiction(&details.entries, frame) {
             Some(contradiction) => {
-                format!("{contradiction} {}", descriptions::next_step(activity, &details.entries, scene))
+                format!("{contradiction} {}", descriptions::next_step(activity, &details.entries, frame))
             }
-            None => descriptions::next_step(activity, &details.entries, scene),
+            None => descriptions::next_step(activity, &details.entries, frame),
         };
         let owner = profile_tab.owner(details.row);
-        show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, owner, activity, &details.entries, scene));
+        show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, owner, activity, &details.entries, frame));
     }
 }

@@ -27,13 +27,13 @@ pub(crate) struct ColumnDraft {
 
 impl ColumnDraft {
     /// The present layout of a profile.
-    pub(crate) fn new(profile: ProfileId, look: &settings::TableLayout, times: Times) -> Self {
-        Self { profile, layout: look.clone(), times }
+    pub(crate) fn new(profile: ProfileId, layout: &settings::TableLayout, times: Times) -> Self {
+        Self { profile, layout: layout.clone(), times }
     }
 }
 
 /// Draws the dialog's content.
-pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, frame: &mut FrameContext) {
     let before = chosen.clone();
     pane(ui, 264.0, 120.0).show(ui, |ui| {
         for column in offered(&chosen.layout) {
@@ -48,40 +48,40 @@ pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, scene: &m
         chosen.layout.columns.clear();
     }
     if chosen.layout != before.layout {
-        scene.request(UiRequest::SetColumns(chosen.profile, chosen.layout.columns.clone()));
+        frame.request(UiRequest::SetColumns(chosen.profile, chosen.layout.columns.clone()));
     }
     if chosen.times != before.times {
-        scene.request(UiRequest::SetTimes(chosen.times));
+        frame.request(UiRequest::SetTimes(chosen.times));
     }
-    close_button(ui, fresh, scene);
+    close_button(ui, fresh, frame);
 }
 
 /// The shown columns in their order, then the hidden ones.
-fn offered(look: &settings::TableLayout) -> Vec<TableColumn> {
-    let mut columns: Vec<TableColumn> = look.shown().iter().map(|shown| shown.column).collect();
-    columns.extend(TableColumn::ALL.into_iter().filter(|column| !is_shown(look, *column)));
+fn offered(layout: &settings::TableLayout) -> Vec<TableColumn> {
+    let mut columns: Vec<TableColumn> = layout.shown().iter().map(|shown| shown.column).collect();
+    columns.extend(TableColumn::ALL.into_iter().filter(|column| !is_shown(layout, *column)));
     columns
 }
 
-fn is_shown(look: &settings::TableLayout, column: TableColumn) -> bool {
-    look.shown().iter().any(|shown| shown.column == column)
+fn is_shown(layout: &settings::TableLayout, column: TableColumn) -> bool {
+    layout.shown().iter().any(|shown| shown.column == column)
 }
 
 /// Draws the line of a column.
-fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
+fn line(ui: &mut Ui, column: TableColumn, layout: &mut settings::TableLayout) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
     let middle = rect.center().y;
-    let shown = look.shown();
+    let shown = layout.shown();
     let at = shown.iter().position(|other| other.column == column);
     let name = heading(column);
     // The last shown column can't be hidden: a table without columns shows nothing.
     let can_turn = at.is_none() || shown.len() > 1;
     if choice(ui, pos2(rect.left(), middle), Mark::Check(at.is_some()), name, can_turn).clicked() {
-        toggle(look, column);
+        toggle(layout, column);
     }
     let Some(at) = at else { return };
-    let flexible = is_flexible(look, column).then_some("This column takes the width that is left.");
+    let flexible = is_flexible(layout, column).then_some("This column takes the width that is left.");
     let buttons = [
         (icons::ARROW_UP, format!("Move {name} up"), (at == 0).then_some("This is the first column.")),
         (icons::ARROW_DOWN, format!("Move {name} down"), (at + 1 == shown.len()).then_some("This is the last column.")),
@@ -89,7 +89,7 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
         (icons::WIDER, format!("Make {name} wider"), flexible),
     ];
     let mut x = rect.right() - 4.0 * 28.0;
-    let width = if is_flexible(look, column) {
+    let width = if is_flexible(layout, column) {
         "what is left".to_owned()
     } else {
         let width = shown.get(at).and_then(|shown| shown.width).map_or(default_width(column), f32::from);
@@ -100,10 +100,10 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
         let press = Button::icon_only(*icon, name).why_not(*why_not).salt(Id::unique(("column", column, index)));
         if press.at(ui, pos2(x, middle)).clicked() {
             match index {
-                0 => swap(look, at, at.saturating_sub(1)),
-                1 => swap(look, at, at + 1),
-                2 => widen(look, column, -STEP),
-                _ => widen(look, column, STEP),
+                0 => swap(layout, at, at.saturating_sub(1)),
+                1 => swap(layout, at, at + 1),
+                2 => widen(layout, column, -STEP),
+                _ => widen(layout, column, STEP),
             }
         }
         x += 28.0;
@@ -111,30 +111,30 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
 }
 
 /// Shows a column as the last before the buttons, or hides it.
-fn toggle(look: &mut settings::TableLayout, column: TableColumn) {
-    look.columns = look.shown();
-    let before = look.columns.len();
-    look.columns.retain(|shown| shown.column != column);
-    if look.columns.len() == before {
-        let end = match look.columns.last() {
+fn toggle(layout: &mut settings::TableLayout, column: TableColumn) {
+    layout.columns = layout.shown();
+    let before = layout.columns.len();
+    layout.columns.retain(|shown| shown.column != column);
+    if layout.columns.len() == before {
+        let end = match layout.columns.last() {
             Some(last) if last.column == TableColumn::Action => before - 1,
             _ => before,
         };
-        look.columns.insert(end, ColumnLayout { column, width: None });
+        layout.columns.insert(end, ColumnLayout { column, width: None });
     }
 }
 
-fn swap(look: &mut settings::TableLayout, one: usize, other: usize) {
-    look.columns = look.shown();
-    if one < look.columns.len() && other < look.columns.len() {
-        look.columns.swap(one, other);
+fn swap(layout: &mut settings::TableLayout, one: usize, other: usize) {
+    layout.columns = layout.shown();
+    if one < layout.columns.len() && other < layout.columns.len() {
+        layout.columns.swap(one, other);
     }
 }
 
-fn widen(look: &mut settings::TableLayout, column: TableColumn, by: f32) {
-    let now = look.shown().into_iter().find(|shown| shown.column == column).and_then(|shown| shown.width);
+fn widen(layout: &mut settings::TableLayout, column: TableColumn, by: f32) {
+    let now = layout.shown().into_iter().find(|shown| shown.column == column).and_then(|shown| shown.width);
     let now = now.map_or(default_width(column), f32::from);
-    set_width(look, column, Some(now + by));
+    set_width(layout, column, Some(now + by));
 }
 
 /// Draws the choices for how times are shown.
@@ -163,30 +163,30 @@ fn times(ui: &mut Ui, times: &mut Times) {
 mod tests {
     use super::*;
 
-    fn shown(look: &settings::TableLayout) -> Vec<TableColumn> {
-        look.shown().iter().map(|shown| shown.column).collect()
+    fn shown(layout: &settings::TableLayout) -> Vec<TableColumn> {
+        layout.shown().iter().map(|shown| shown.column).collect()
     }
 
     #[test]
     fn a_column_that_is_shown_goes_before_the_buttons() {
-        let mut look = settings::TableLayout::default();
-        toggle(&mut look, TableColumn::Source);
-        assert_eq!(shown(&look)[7..], [TableColumn::Source, TableColumn::Action]);
-        toggle(&mut look, TableColumn::Source);
-        assert_eq!(shown(&look), TableColumn::DEFAULT);
+        let mut layout = settings::TableLayout::default();
+        toggle(&mut layout, TableColumn::Source);
+        assert_eq!(shown(&layout)[7..], [TableColumn::Source, TableColumn::Action]);
+        toggle(&mut layout, TableColumn::Source);
+        assert_eq!(shown(&layout), TableColumn::DEFAULT);
     }
 
     #[test]
     fn columns_can_be_moved_and_resized() {
-        let mut look = settings::TableLayout::default();
-        swap(&mut look, 0, 1);
-        assert_eq!(shown(&look)[..2], [TableColumn::Kind, TableColumn::Updated]);
-        widen(&mut look, TableColumn::Id, STEP);
-        widen(&mut look, TableColumn::Id, STEP);
-        assert_eq!(look.columns[2].width, Some(136));
+        let mut layout = settings::TableLayout::default();
+        swap(&mut layout, 0, 1);
+        assert_eq!(shown(&layout)[..2], [TableColumn::Kind, TableColumn::Updated]);
+        widen(&mut layout, TableColumn::Id, STEP);
+        widen(&mut layout, TableColumn::Id, STEP);
+        assert_eq!(layout.columns[2].width, Some(136));
         for _ in 0..100 {
-            widen(&mut look, TableColumn::Id, -STEP);
+            widen(&mut layout, TableColumn::Id, -STEP);
         }
-        assert_eq!(look.columns[2].width, Some(28), "narrower than can be seen");
+        assert_eq!(layout.columns[2].width, Some(28), "narrower than can be seen");
     }
 }

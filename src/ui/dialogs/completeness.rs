@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use egui::{Id, Ui, pos2, vec2};
 
 use crate::activity::{ActivityKey, Evidence, GapState, OutcomeCounts, RowId, Status, View};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::dialog_frame::{close_button, pane, paragraph};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -68,7 +68,7 @@ impl Report {
                     None => "not heard of yet",
                 };
                 let words = format!("{}, {known}", activity.status().word());
-                open.push(Open { row, id: visible(&cut(&activity.id(), 64)).into_owned(), words });
+                open.push(Open { row, id: sanitize(&cut(&activity.id(), 64)).into_owned(), words });
             }
         }
         gaps.truncate(MAX_LISTED);
@@ -85,7 +85,7 @@ impl Report {
 }
 
 /// Draws the content of the dialog `Completeness`.
-pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, frame: &mut FrameContext) {
     paragraph(
         ui,
         "Every command and data request that this monitor knows of, by how its outcome is known. It claims nothing about ids \
@@ -113,15 +113,15 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut FrameC
         list_head(ui, "Gaps", report.gaps.len(), outcome_counts.gaps);
         for (row, gap) in &report.gaps {
             let standing = gap_text::state(gap);
-            let name = gap_text::headline(gap, scene.now, &scene.zone);
-            item(ui, *row, TextRole::Small, &name, &standing, scene);
+            let name = gap_text::headline(gap, frame.now, &frame.zone);
+            item(ui, *row, TextRole::Small, &name, &standing, frame);
         }
         list_head(ui, "Open ids", report.open.len(), outcome_counts.open);
         for open in &report.open {
-            item(ui, open.row, TextRole::Mono, &open.id, &open.words, scene);
+            item(ui, open.row, TextRole::Mono, &open.id, &open.words, frame);
         }
     });
-    close_button(ui, fresh, scene);
+    close_button(ui, fresh, frame);
 }
 
 fn total(ui: &mut Ui, words: &str, count: usize) {
@@ -148,10 +148,10 @@ fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
 }
 
 /// Draws a line; a click on it shows its row.
-fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, status: &str, scene: &mut FrameContext) {
+fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, status: &str, frame: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
     if link(ui, rect, Id::unique(("completeness", row)), name, face, status) {
-        scene.request(UiRequest::CloseDialog);
-        scene.request(UiRequest::Reveal(row));
+        frame.request(UiRequest::CloseDialog);
+        frame.request(UiRequest::Reveal(row));
     }
 }

@@ -60,10 +60,10 @@ impl KeyForm {
     }
 
     /// Sends the typed key to the engine. Returns whether it is valid.
-    fn submit(&mut self, profile: ProfileId, scene: &mut FrameContext) -> bool {
+    fn submit(&mut self, profile: ProfileId, frame: &mut FrameContext) -> bool {
         match parse(&self.typed) {
             Ok(key) => {
-                scene.request(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), persist: self.persist }));
+                frame.request(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), persist: self.persist }));
                 self.typed.zeroize();
                 self.error = None;
                 self.shown = false;
@@ -96,7 +96,7 @@ pub(crate) fn show(
     form: &mut KeyForm,
     profile: ProfileId,
     decrypt: bool,
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) -> bool {
     head(ui, "Encrypted data");
     let (at, _) = line(ui);
@@ -108,14 +108,14 @@ pub(crate) fn show(
          open is kept encrypted, as it came.",
     );
     if decrypt {
-        known(ui, form.known, profile, scene);
-        typed(ui, form, profile, scene);
+        known(ui, form.known, profile, frame);
+        typed(ui, form, profile, frame);
     }
     switched
 }
 
 /// Draws the state of the key, and the button that removes it.
-fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut FrameContext) {
+fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let press = Button::new("Forget key").style(ButtonStyle::Outlined);
@@ -123,12 +123,12 @@ fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Fram
     let text = widgets::text(ui, at, sentence(known), TextRole::Body, palette.text, left - at.x - 8.0);
     widgets::label(ui, text, "key", sentence(known));
     if known.known && press.at(ui, pos2(left, at.y)).clicked() {
-        scene.request(UiRequest::Send(Action::SetDataKey { profile, key: None, persist: false }));
+        frame.request(UiRequest::Send(Action::SetDataKey { profile, key: None, persist: false }));
     }
 }
 
 /// Draws the field for the key, and whether the keyring keeps it.
-fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut FrameContext) {
+fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, frame: &mut FrameContext) {
     ui.add_space(4.0);
     let (at, right) = line(ui);
     let id = Id::unique(("data key", profile));
@@ -154,7 +154,7 @@ fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut FrameC
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let pressed = take.at(ui, pos2(left, at.y)).clicked();
-    if (entered || pressed) && form.submit(profile, scene) {
+    if (entered || pressed) && form.submit(profile, frame) {
         text_field::clear_undo(ui, id);
     } else if response.lost_focus() && !form.typed.trim().is_empty() {
         // An incomplete key is no error while it is typed.

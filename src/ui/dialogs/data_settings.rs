@@ -4,7 +4,7 @@
 use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::engine::Action;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::settings::{Address, DownloadSettings, ProfileId, SavingChange};
 use crate::ui::frame::dialog_frame::{close_button, pane, paragraph, show_error};
 use crate::ui::frame::folder_purpose::FolderPurpose;
@@ -69,8 +69,8 @@ impl DataSettings {
     }
 
     /// Requests a change of the settings.
-    fn change(&self, scene: &mut FrameContext, change: SavingChange) {
-        scene.request(UiRequest::Send(Action::ChangeSaving { profile: self.profile, change }));
+    fn change(&self, frame: &mut FrameContext, change: SavingChange) {
+        frame.request(UiRequest::Send(Action::ChangeSaving { profile: self.profile, change }));
     }
 
     /// The typed host, or its error as a sentence.
@@ -80,9 +80,9 @@ impl DataSettings {
     }
 
     /// Allows automatic downloads from a host.
-    fn allow(&mut self, host: String, scene: &mut FrameContext) {
+    fn allow(&mut self, host: String, frame: &mut FrameContext) {
         if !self.saving.automatic_hosts.contains(&host) {
-            self.change(scene, SavingChange::AutomaticHost(host, true));
+            self.change(frame, SavingChange::AutomaticHost(host, true));
         }
         self.host.clear();
     }
@@ -94,45 +94,45 @@ fn host_of(address: &Address) -> String {
 }
 
 /// Draws the dialog's content.
-pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, frame: &mut FrameContext) {
     pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        automatic(ui, dialog, scene);
+        automatic(ui, dialog, frame);
         ui.add_space(12.0);
-        hosts(ui, dialog, scene);
-        private(ui, dialog, scene);
+        hosts(ui, dialog, frame);
+        private(ui, dialog, frame);
         ui.add_space(12.0);
         let decrypt = dialog.saving.decrypt;
-        if data_key::show(ui, &mut dialog.key, dialog.profile, decrypt, scene) {
-            dialog.change(scene, SavingChange::Decrypt(!decrypt));
+        if data_key::show(ui, &mut dialog.key, dialog.profile, decrypt, frame) {
+            dialog.change(frame, SavingChange::Decrypt(!decrypt));
         }
     });
-    close_button(ui, fresh, scene);
+    close_button(ui, fresh, frame);
 }
 
 /// Draws whether ready data is saved automatically, and the folder for it.
-fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
+fn automatic(ui: &mut Ui, dialog: &DataSettings, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let folder = dialog.saving.folder.as_ref();
     let choose = Button::new("Choose folder…").style(ButtonStyle::Outlined);
     let left = if folder.is_some() { right - choose.width(ui) } else { right };
-    let words = format!("Save ready data of {} by itself", visible(&dialog.name));
+    let words = format!("Save ready data of {} automatically", sanitize(&dialog.name));
     let automatic = choice_within(ui, at, left - 12.0 - at.x, Mark::Check(folder.is_some()), &words, true);
     ui.add_space(automatic.rect.height() - 24.0);
     if automatic.clicked() {
         if folder.is_some() {
-            dialog.change(scene, SavingChange::Folder(None));
+            dialog.change(frame, SavingChange::Folder(None));
         } else {
-            scene.request(UiRequest::ChooseFolder(FolderPurpose::Automatic(dialog.profile)));
+            frame.request(UiRequest::ChooseFolder(FolderPurpose::Automatic(dialog.profile)));
         }
     }
     if let Some(folder) = folder {
         if choose.at(ui, pos2(left, at.y)).clicked() {
-            scene.request(UiRequest::ChooseFolder(FolderPurpose::Automatic(dialog.profile)));
+            frame.request(UiRequest::ChooseFolder(FolderPurpose::Automatic(dialog.profile)));
         }
         let (at, right) = line(ui);
-        let path = visible(&folder.display().to_string()).into_owned();
+        let path = sanitize(&folder.display().to_string()).into_owned();
         let text =
             widgets::text(ui, pos2(at.x + 22.0, at.y), &path, TextRole::Mono, palette.secondary, right - at.x - 22.0);
         widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);
@@ -146,12 +146,12 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
 }
 
 /// Draws the hosts that are allowed for automatic downloads.
-fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
+fn hosts(ui: &mut Ui, dialog: &mut DataSettings, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     head(ui, "Hosts that are fetched from without a click");
     if !dialog.own.is_empty() {
         let (at, right) = line(ui);
-        let own = visible(&dialog.own).into_owned();
+        let own = sanitize(&dialog.own).into_owned();
         let text = widgets::text(ui, at, &own, TextRole::Mono, palette.text, right - at.x - 160.0);
         let note = pos2(text.right() + 12.0, at.y);
         let end = widgets::text(ui, note, "the download address", TextRole::Small, palette.muted, right - note.x);
@@ -159,7 +159,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
     }
     for host in dialog.saving.automatic_hosts.clone() {
         if listed(ui, &host, "Remove") {
-            dialog.change(scene, SavingChange::AutomaticHost(host, false));
+            dialog.change(frame, SavingChange::AutomaticHost(host, false));
         }
     }
     ui.add_space(4.0);
@@ -184,7 +184,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
         dialog.error = typed.as_ref().err().copied().filter(|_| entered || !dialog.host.trim().is_empty());
     }
     if let (true, Ok(host)) = (pressed || entered, typed) {
-        dialog.allow(host, scene);
+        dialog.allow(host, frame);
     }
     if let Some(wrong) = dialog.error {
         show_error(ui, wrong);
@@ -192,7 +192,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
 }
 
 /// Draws the hosts that may resolve to a private network. Each of them was allowed through a notice.
-fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
+fn private(ui: &mut Ui, dialog: &DataSettings, frame: &mut FrameContext) {
     if dialog.saving.private_hosts.is_empty() {
         return;
     }
@@ -200,7 +200,7 @@ fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     head(ui, "Hosts that may be on this computer or in a private network");
     for host in &dialog.saving.private_hosts {
         if listed(ui, host, "Forbid") {
-            dialog.change(scene, SavingChange::PrivateHost(host.clone(), false));
+            dialog.change(frame, SavingChange::PrivateHost(host.clone(), false));
         }
     }
 }
@@ -209,7 +209,7 @@ fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
 fn listed(ui: &mut Ui, host: &str, words: &str) -> bool {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
-    let shown = visible(host).into_owned();
+    let shown = sanitize(host).into_owned();
     let press = Button::new(words).name(format!("{words} {shown}"));
     let left = right - press.width(ui);
     let text = widgets::text(ui, at, &shown, TextRole::Mono, palette.text, left - at.x - 8.0);

@@ -4,7 +4,7 @@
 use egui::{Ui, pos2, vec2};
 
 use crate::activity::export_record::Format;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::dialog_frame::{InitialFocus, buttons, paragraph};
 use crate::ui::frame::export_form::{ExportForm, Rows};
 use crate::ui::frame::{FrameContext, UiRequest};
@@ -19,7 +19,7 @@ const LINE: f32 = 30.0;
 const CHOICES: f32 = 96.0;
 
 /// Draws the dialog's content.
-pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, frame: &mut FrameContext) {
     paragraph(ui, "Writes what the journal has into a file. No secret is in it: neither tokens nor links.");
     let format = form.format;
     options(ui, "Format", &[("CSV", format == Format::Csv), ("JSON lines", format == Format::Ndjson)], |chosen| {
@@ -30,7 +30,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
         form.messages = chosen == 1;
     });
     if let (Some(all), Some((_, name))) = (form.all_profiles, &form.profile) {
-        let name = format!("Only {}", visible(name));
+        let name = format!("Only {}", sanitize(name));
         options(ui, "Profiles", &[(&name, !all), ("All profiles", all)], |chosen| {
             form.all_profiles = Some(chosen == 1);
         });
@@ -61,9 +61,9 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
             form.bom = !form.bom;
         }
     }
-    if buttons(ui, "Choose a file…", "Cancel", if fresh { InitialFocus::Main } else { InitialFocus::None }, scene) {
-        scene.request(UiRequest::Export(form.clone()));
-        scene.request(UiRequest::CloseDialog);
+    if buttons(ui, "Choose a file…", "Cancel", if fresh { InitialFocus::Main } else { InitialFocus::None }, frame) {
+        frame.request(UiRequest::Export(form.clone()));
+        frame.request(UiRequest::CloseDialog);
     }
 }
 

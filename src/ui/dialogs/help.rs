@@ -71,7 +71,7 @@ const GUIDE: [(&str, &str); 11] = [
 ];
 
 /// Draws the dialog's content. `fresh` is whether the dialog has just opened.
-pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, frame: &mut FrameContext) {
     pane(ui, 224.0, 120.0).id_salt(page.title()).show(ui, |ui| match page {
         HelpPage::Shortcuts => shortcuts(ui),
         HelpPage::Guide => guide(ui),
@@ -80,8 +80,8 @@ pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut FrameCo
         HelpPage::Shortcuts => (HelpPage::Guide, "Guide"),
         HelpPage::Guide => (HelpPage::Shortcuts, "Shortcuts"),
     };
-    if buttons(ui, words, "Close", if fresh { InitialFocus::Cancel } else { InitialFocus::None }, scene) {
-        scene.request(UiRequest::ShowHelp(other));
+    if buttons(ui, words, "Close", if fresh { InitialFocus::Cancel } else { InitialFocus::None }, frame) {
+        frame.request(UiRequest::ShowHelp(other));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The modal dialogs: one at a time, closed by Escape, and nothing behind them can be used meanwhile.
 
+pub(crate) mod close_window;
 pub(crate) mod columns;
 pub(crate) mod completeness;
 pub(crate) mod data_key;
@@ -7,7 +8,6 @@ pub(crate) mod data_settings;
 pub(crate) mod export;
 pub(crate) mod file_path;
 pub(crate) mod help;
-pub(crate) mod leave;
 pub(crate) mod network_settings;
 pub(crate) mod palette;
 pub(crate) mod request_data;
@@ -22,7 +22,7 @@ use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::activity::{ActivityKey, CompetingConsumer};
 use crate::engine::Action;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::settings::ProfileId;
 use crate::ui::bars::{competing_consumer, saved_filters};
 use crate::ui::frame::dialog_frame::{
@@ -35,9 +35,9 @@ use crate::ui::widgets::text_field::{Field, Mark, choice};
 use super::frame::{FrameContext, UiRequest};
 use super::profile_tab::ProfileTab;
 
+use close_window::UnsavedWork;
 use completeness::Report;
 use data_settings::DataSettings;
-use leave::Lost;
 use palette::CommandPalette;
 use request_data::RequestData;
 use track::{MAX_LENGTH, Track};
@@ -77,7 +77,7 @@ pub(crate) enum Dialog {
     /// Saves the active tab's filter under a name.
     SaveFilter(saved_filters::SaveFilterForm),
     /// Asks whether to close the window although something would be lost.
-    Leave(Lost),
+    CloseWindow(UnsavedWork),
     /// What is known to be complete.
     Completeness {
         profile: ProfileId,
@@ -112,7 +112,7 @@ impl Dialog {
             Self::Remove { .. } => "Remove profile",
             Self::Label { keys, .. } if keys.values().map(Vec::len).sum::<usize>() > 1 => "Edit labels",
             Self::Label { .. } => "Edit label",
-            Self::Leave(_) => "Close Privicore Monitor",
+            Self::CloseWindow(_) => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
             Self::DataSettings(_) => "Ready data",
             Self::RequestData(_) => "Request data",
@@ -140,7 +140,7 @@ impl Dialog {
             | Self::Remove { .. }
             | Self::Label { .. }
             | Self::SaveFilter(_)
-            | Self::Leave(_)
+            | Self::CloseWindow(_)
             | Self::About => 400.0,
         }
     }
@@ -152,7 +152,7 @@ pub(crate) struct DialogContext<'a> {
     /// Every profile's tab.
     pub profile_tabs: &'a [ProfileTab],
     /// The active tab.
-    pub front: Option<&'a ProfileTab>,
+    pub active_tab: Option<&'a ProfileTab>,
     /// The program's version.
     pub version: &'static str,
 }
@@ -163,10 +163,10 @@ pub(crate) fn show(
     dialog: &mut Dialog,
     fresh: bool,
     around: DialogContext<'_>,
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) {
     let is_palette = matches!(dialog, Dialog::Palette(_));
-    let below = match (is_palette, scene.narrow) {
+    let below = match (is_palette, frame.narrow) {
         // Over the table and not over the bars above it, where the operator may find what they look for.
         (true, true) => 48.0,
         (true, false) => 112.0,
@@ -179,75 +179,78 @@ pub(crate) fn show(
             heading(ui, title);
         }
         match dialog {
-            Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
-            Dialog::ClearHistory { profile, name } => clear_history(ui, *profile, name, fresh, scene),
-            Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
-            Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
-            Dialog::Leave(lost) => leave::show(ui, *lost, fresh, scene),
-            Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
-            Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
-            Dialog::Columns(chosen) => columns::show(ui, chosen, fresh, scene),
-            Dialog::SaveFilter(naming) => saved_filters::show(ui, naming, fresh, scene),
-            Dialog::RequestData(request) => request_data::show::show(ui, request, fresh, scene),
-            Dialog::Track(track) => track::show(ui, track, fresh, scene),
+            Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, frame),
+            Dialog::ClearHistory { profile, name } => clear_history(ui, *profile, name, fresh, frame),
+            Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, frame),
+            Dialog::Label { keys, text } => label(ui, keys, text, fresh, frame),
+            Dialog::CloseWindow(unsaved) => close_window::show(ui, *unsaved, fresh, frame),
+            Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, frame),
+            Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, frame),
+            Dialog::Columns(chosen) => columns::show(ui, chosen, fresh, frame),
+            Dialog::SaveFilter(naming) => saved_filters::show(ui, naming, fresh, frame),
+            Dialog::RequestData(request) => request_data::show::show(ui, request, fresh, frame),
+            Dialog::Track(track) => track::show(ui, track, fresh, frame),
             Dialog::CompetingConsumer(competing_consumer) => {
-                competing_consumer::explain(ui, *competing_consumer, fresh, scene);
+                competing_consumer::explain(ui, *competing_consumer, fresh, frame);
             }
-            Dialog::Help(page) => help::show(ui, *page, fresh, scene),
-            Dialog::Export(form) => export::show(ui, form, fresh, scene),
-            Dialog::Settings(form) => settings::show(ui, form, around.front, fresh, scene),
+            Dialog::Help(page) => help::show(ui, *page, fresh, frame),
+            Dialog::Export(form) => export::show(ui, form, fresh, frame),
+            Dialog::Settings(form) => settings::show(ui, form, around.active_tab, fresh, frame),
             Dialog::Palette(commands) => {
-                palette::show::show(ui, commands, around.profile_tabs, around.front, fresh, scene);
+                palette::show::show(ui, commands, around.profile_tabs, around.active_tab, fresh, frame);
             }
-            Dialog::About => about(ui, around.version, fresh, scene),
+            Dialog::About => about(ui, around.version, fresh, frame),
         }
     });
     if closed {
-        scene.request(UiRequest::CloseDialog);
+        frame.request(UiRequest::CloseDialog);
     }
 }
 
-fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, scene: &mut FrameContext) {
-    paragraph(ui, &format!("{} leaves its channel, and its token is taken out of the system keyring.", visible(name)));
+fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, frame: &mut FrameContext) {
+    paragraph(
+        ui,
+        &format!("{} will disconnect, and its token will be deleted from the system keyring.", sanitize(name)),
+    );
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
     let words = "Revoke the token on the server too";
     if choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(*revoke), words, true).clicked() {
         *revoke = !*revoke;
     }
     ui.add_space(4.0);
-    if buttons(ui, "Sign out", "Cancel", first(fresh, InitialFocus::Main), scene) {
-        scene.request(UiRequest::Send(Action::SignOut { profile, revoke: *revoke }));
-        scene.request(UiRequest::CloseDialog);
+    if buttons(ui, "Sign out", "Cancel", first(fresh, InitialFocus::Main), frame) {
+        frame.request(UiRequest::Send(Action::SignOut { profile, revoke: *revoke }));
+        frame.request(UiRequest::CloseDialog);
     }
 }
 
-fn clear_history(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut FrameContext) {
+fn clear_history(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, frame: &mut FrameContext) {
     paragraph(
         ui,
         &format!(
-            "Everything that the journal holds of {} goes off this computer: outcomes, labels, gaps, and links to data that \
-             was not saved. This can't be undone. Saved files stay, and the profile stays signed in.",
-            visible(name)
+            "All stored history of {} will be deleted: outcomes, labels, gaps, and links to data that was not saved. This \
+             can't be undone. Saved files stay, and the profile stays signed in.",
+            sanitize(name)
         ),
     );
-    if buttons(ui, "Forget activity", "Cancel", first(fresh, InitialFocus::Cancel), scene) {
-        scene.request(UiRequest::Send(Action::ClearHistory(profile)));
-        scene.request(UiRequest::CloseDialog);
+    if buttons(ui, "Forget activity", "Cancel", first(fresh, InitialFocus::Cancel), frame) {
+        frame.request(UiRequest::Send(Action::ClearHistory(profile)));
+        frame.request(UiRequest::CloseDialog);
     }
 }
 
-fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut FrameContext) {
+fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, frame: &mut FrameContext) {
     paragraph(
         ui,
         &format!(
             "{} is taken out of the settings, its token out of the system keyring, and its activity out of the journal. This \
              can't be undone. Saved files stay.",
-            visible(name)
+            sanitize(name)
         ),
     );
-    if buttons(ui, "Remove profile", "Cancel", first(fresh, InitialFocus::Cancel), scene) {
-        scene.request(UiRequest::Send(Action::RemoveProfile(profile)));
-        scene.request(UiRequest::CloseDialog);
+    if buttons(ui, "Remove profile", "Cancel", first(fresh, InitialFocus::Cancel), frame) {
+        frame.request(UiRequest::Send(Action::RemoveProfile(profile)));
+        frame.request(UiRequest::CloseDialog);
     }
 }
 
@@ -256,7 +259,7 @@ fn label(
     keys: &BTreeMap<ProfileId, Vec<ActivityKey>>,
     text: &mut String,
     fresh: bool,
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) {
     let words = "A label stands in the table in place of the context. An empty one takes it away.";
     match keys.values().map(Vec::len).sum::<usize>() {
@@ -277,17 +280,17 @@ fn label(
     if let Some(wrong) = why_not {
         show_error(ui, wrong);
     }
-    let pressed = buttons_unless(ui, why_not, "Save label", "Cancel", InitialFocus::None, scene);
+    let pressed = buttons_unless(ui, why_not, "Save label", "Cancel", InitialFocus::None, frame);
     if (pressed || entered) && why_not.is_none() {
         for (profile, keys) in keys {
             let label = text.trim().to_owned();
-            scene.request(UiRequest::Send(Action::SetLabel { profile: *profile, keys: keys.clone(), label }));
+            frame.request(UiRequest::Send(Action::SetLabel { profile: *profile, keys: keys.clone(), label }));
         }
-        scene.request(UiRequest::CloseDialog);
+        frame.request(UiRequest::CloseDialog);
     }
 }
 
-fn about(ui: &mut Ui, version: &str, fresh: bool, scene: &mut FrameContext) {
+fn about(ui: &mut Ui, version: &str, fresh: bool, frame: &mut FrameContext) {
     paragraph(ui, &format!("Version {version}"));
     paragraph(ui, "A live monitor for the command outcomes and ready data of a Privicore profile.");
     paragraph(
@@ -295,5 +298,5 @@ fn about(ui: &mut Ui, version: &str, fresh: bool, scene: &mut FrameContext) {
         "MIT OR Apache-2.0. Set in Inter and JetBrains Mono, SIL Open Font License 1.1; icons from Material Symbols, Apache \
          License 2.0.",
     );
-    close_button(ui, fresh, scene);
+    close_button(ui, fresh, frame);
 }

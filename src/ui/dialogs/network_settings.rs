@@ -144,8 +144,8 @@ fn line(
     let ink = if wrong.is_some() { palette.failed } else { palette.muted };
     let sentence = wrong.unwrap_or(purpose);
     let galley = widgets::paragraph(ui, sentence, TextRole::Small, ink, width);
-    let (_, room) = ui.allocate_space(vec2(ui.available_width(), galley.size().y.max(BELOW / 2.0) + 6.0));
-    let below = Rect::from_min_size(pos2(at.x, room.top()), galley.size());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y.max(BELOW / 2.0) + 6.0));
+    let below = Rect::from_min_size(pos2(at.x, rect.top()), galley.size());
     ui.painter().galley(below.min, galley, ink);
     if wrong.is_some() {
         widgets::alert(ui, below, sentence);

@@ -161,8 +161,14 @@ impl Form {
     }
 }
 
-/// Draws the dialog's content. `front` is the active profile.
-pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&ProfileTab>, fresh: bool, scene: &mut FrameContext) {
+/// Draws the dialog's content. `active_tab` is the active profile.
+pub(crate) fn show(
+    ui: &mut Ui,
+    form: &mut Form,
+    active_tab: Option<&ProfileTab>,
+    fresh: bool,
+    frame: &mut FrameContext,
+) {
     let mut new = form.preferences.clone();
     pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -171,26 +177,26 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&ProfileTab>, fre
         for (number, typed) in Number::ALL.into_iter().zip(&mut form.typed) {
             field(ui, number, typed, &mut new, &mut form.error);
         }
-        of_profile(ui, front, scene);
+        of_profile(ui, active_tab, frame);
         ui.add_space(8.0);
         network_settings::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
-        scene.request(UiRequest::ChangePreferences(form.preferences.changes_to(&new)));
+        frame.request(UiRequest::ChangePreferences(form.preferences.changes_to(&new)));
         form.preferences = new;
     }
-    close_button(ui, fresh, scene);
+    close_button(ui, fresh, frame);
 }
 
 /// Draws a button to the active profile's own settings, because people look for them here too.
-fn of_profile(ui: &mut Ui, front: Option<&ProfileTab>, scene: &mut FrameContext) {
+fn of_profile(ui: &mut Ui, active_tab: Option<&ProfileTab>, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let at = begin(ui, "Ready data");
-    let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(front));
+    let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(active_tab));
     let press = Button::new(&words).style(ButtonStyle::Outlined).why_not(why_not);
     let response = press.at(ui, at);
     if response.clicked() {
-        scene.request(UiRequest::Run(Command::DataSettings));
+        frame.request(UiRequest::Run(Command::DataSettings));
     }
     if let Some(why) = why_not {
         let beside = pos2(response.rect.right() + 12.0, at.y);
@@ -267,12 +273,12 @@ fn field(ui: &mut Ui, number: Number, typed: &mut String, new: &mut Preferences,
         }
     }
     let beside = pos2(place.right() + 12.0, at.y);
-    let room = ui.max_rect().right() - beside.x;
+    let space = ui.max_rect().right() - beside.x;
     if let Some(sentence) = pointed_out {
-        let text = widgets::text(ui, beside, &sentence, TextRole::Small, palette.failed, room);
+        let text = widgets::text(ui, beside, &sentence, TextRole::Small, palette.failed, space);
         widgets::alert(ui, text, &sentence);
     } else {
-        let text = widgets::text(ui, beside, number.hint(), TextRole::Small, palette.muted, room);
+        let text = widgets::text(ui, beside, number.hint(), TextRole::Small, palette.muted, space);
         widgets::label(ui, text, number.words(), number.hint());
     }
 }

@@ -84,7 +84,7 @@ fn ids(text: &str) -> Result<Vec<CommandId>, TrackFormError> {
 }
 
 /// Draws the dialog's content.
-pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, frame: &mut FrameContext) {
     paragraph(
         ui,
         "Command ids, one per line. Each becomes a row at once, and the server is asked for those whose outcome does not come.",
@@ -111,15 +111,15 @@ pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Fram
         ui.add_space(8.0);
         show_error(ui, wrong);
     }
-    let pressed = buttons_unless(ui, why_not.as_deref(), "Track", "Cancel", InitialFocus::None, scene);
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Track", "Cancel", InitialFocus::None, frame);
     if let (true, Ok(commands)) = (pressed, &track.commands) {
         let label = Some(track.label.trim()).filter(|label| !label.is_empty()).map(str::to_owned);
-        scene.request(UiRequest::Send(Action::TrackCommands {
+        frame.request(UiRequest::Send(Action::TrackCommands {
             profile: track.profile,
             commands: commands.clone(),
             label,
         }));
-        scene.request(UiRequest::CloseDialog);
+        frame.request(UiRequest::CloseDialog);
     }
 }
 

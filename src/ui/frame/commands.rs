@@ -51,9 +51,9 @@ pub(crate) enum Command {
     Profile(usize),
     /// Open the form for a new profile.
     AddProfile,
-    /// Connect the profile in front.
+    /// Connect the active profile.
     Connect,
-    /// Leave the channel of the profile in front, and stay offline.
+    /// Leave the channel of the active profile, and stay offline.
     Disconnect,
     /// Retry without waiting for the next attempt.
     RetryNow,

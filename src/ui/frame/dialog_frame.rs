@@ -38,14 +38,14 @@ pub(crate) fn framed(
     let area = Modal::default_area(id).accessible_name(title).anchor(egui::Align2::CENTER_TOP, vec2(0.0, below));
     let window = ctx.content_rect().size();
     let (around, bar) = (2.0 * f32::from(margin), f32::from(SCROLL_BAR.min(margin)));
-    let room = vec2(window.x - around - 16.0, window.y - below - around - 8.0);
+    let space = vec2(window.x - around - 16.0, window.y - below - around - 8.0);
     let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
         // Content larger than the window can be scrolled.
         let width = width.min((window.x - 80.0).max(theme::MIN_DIALOG));
-        let shown = width.min(room.x) + bar;
+        let shown = width.min(space.x) + bar;
         ui.set_width(shown);
         let area = ScrollArea::both().id_salt("dialog").auto_shrink([false, true]);
-        let area = area.max_width(shown).min_scrolled_width(shown).max_height(room.y).min_scrolled_height(room.y);
+        let area = area.max_width(shown).min_scrolled_width(shown).max_height(space.y).min_scrolled_height(space.y);
         area.show(ui, |ui| {
             ui.set_width(width + bar);
             let place = Rect::from_min_size(ui.cursor().min, vec2(width, f32::INFINITY));
@@ -72,19 +72,19 @@ pub(crate) fn top(height: f32) -> f32 {
 
 /// Maximum height of a list in a dialog, so that the whole dialog is visible. `beside` is the height of everything else: the
 /// other parts of the dialog, its margins, and the free space below it.
-pub(crate) fn room(ui: &Ui, beside: f32) -> f32 {
+pub(crate) fn free_height(ui: &Ui, beside: f32) -> f32 {
     let height = ui.ctx().content_rect().height();
     height - top(height) - beside
 }
 
-/// A part of a dialog that scrolls if it is higher than [`room`] allows, and otherwise is as high as its content. This also
-/// holds in its first frame, when the dialog does not know its own height yet. With less room than `least`, or in a window that
+/// A part of a dialog that scrolls if it is higher than [`free_height`] allows, and otherwise is as high as its content. This also
+/// holds in its first frame, when the dialog does not know its own height yet. With less space than `least`, or in a window that
 /// is narrower than the dialog, it does not scroll: the dialog does, and a second bar would lie over the dialog's own.
 pub(crate) fn pane(ui: &Ui, beside: f32, least: f32) -> Pane {
-    let room = room(ui, beside);
+    let space = free_height(ui, beside);
     let is_narrow = ui.ctx().content_rect().width() < theme::MIN_WIDTH;
-    let area = || ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true]);
-    Pane((room >= least && !is_narrow).then(area))
+    let area = || ScrollArea::vertical().max_height(space).min_scrolled_height(space).auto_shrink([false, true]);
+    Pane((space >= least && !is_narrow).then(area))
 }
 
 pub(crate) struct Pane(Option<ScrollArea>);
@@ -158,8 +158,8 @@ pub(crate) fn sentence(ui: &mut Ui, words: &str, colour: Color32) {
 }
 
 /// The buttons at the bottom right: cancel and the main button. Returns whether the main button was pressed.
-pub(crate) fn buttons(ui: &mut Ui, main: &str, out: &str, first: InitialFocus, scene: &mut FrameContext) -> bool {
-    buttons_unless(ui, None, main, out, first, scene)
+pub(crate) fn buttons(ui: &mut Ui, main: &str, out: &str, first: InitialFocus, frame: &mut FrameContext) -> bool {
+    buttons_unless(ui, None, main, out, first, frame)
 }
 
 /// Like [`buttons`], but the main button is disabled if there is a reason: `why_not` gives it in a sentence.
@@ -169,11 +169,11 @@ pub(crate) fn buttons_unless(
     main: &str,
     out: &str,
     first: InitialFocus,
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) -> bool {
     let pressed = two_buttons(ui, main, why_not, out, first);
     if pressed.cancel {
-        scene.request(UiRequest::CloseDialog);
+        frame.request(UiRequest::CloseDialog);
     }
     pressed.main
 }
@@ -213,7 +213,7 @@ pub(crate) fn first(fresh: bool, first: InitialFocus) -> InitialFocus {
 }
 
 /// The only button of a dialog that just informs.
-pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn close_button(ui: &mut Ui, fresh: bool, frame: &mut FrameContext) {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
     let close = Button::new("Close").face(TextRole::Body).height(32.0).padding(16.0).style(ButtonStyle::Outlined);
@@ -222,6 +222,6 @@ pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
         response.request_focus();
     }
     if response.clicked() {
-        scene.request(UiRequest::CloseDialog);
+        frame.request(UiRequest::CloseDialog);
     }
 }

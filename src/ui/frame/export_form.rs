@@ -9,7 +9,7 @@ use crate::settings::ProfileId;
 /// The choices of the export dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExportForm {
-    /// The profile in front and its name; `None` for the tab `All profiles`.
+    /// The active profile and its name; `None` for the tab `All profiles`.
     pub(crate) profile: Option<(ProfileId, String)>,
     /// Whether all profiles are exported; `None` if there is only one choice.
     pub(crate) all_profiles: Option<bool>,
@@ -25,7 +25,7 @@ pub(crate) struct ExportForm {
 }
 
 impl ExportForm {
-    /// Creates the form for the tab in front. `several` is whether there are other profiles.
+    /// Creates the form for the active tab. `several` is whether there are other profiles.
     pub(crate) fn new(
         profile: Option<(ProfileId, String)>,
         several: bool,

@@ -106,7 +106,7 @@ pub(crate) enum UiRequest {
     AddProfile,
     /// Close the form for a new profile.
     CloseForm,
-    /// Submit the form in front.
+    /// Submit the open form.
     SignIn,
     /// Show the sign-in form of a profile whose token was refused.
     SignInAgain(ProfileId),
@@ -128,7 +128,7 @@ pub(crate) enum UiRequest {
     ShowFailures(String),
     /// Apply a saved filter.
     ApplySavedFilter(usize),
-    /// Save the filter in front under this name.
+    /// Save the active tab's filter under this name.
     SaveFilter(String),
     /// Delete a saved filter.
     DeleteSavedFilter(usize),
@@ -139,7 +139,7 @@ pub(crate) enum UiRequest {
     /// Dismiss a notice.
     Dismiss(u64),
     /// Close the window, whatever is in progress.
-    Leave,
+    CloseWindow,
 }
 
 impl FrameContext {
@@ -173,9 +173,9 @@ impl FrameContext {
 
     /// Something visible counts down to `end`. Returns the remaining time.
     pub(crate) fn counts_down_to(&mut self, end: Timestamp) -> Duration {
-        let left = end.since(self.now);
-        self.counts(left);
-        left
+        let remaining = end.since(self.now);
+        self.counts(remaining);
+        remaining
     }
 
     /// Something visible counts up from `start`.

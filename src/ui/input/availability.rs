@@ -16,7 +16,7 @@ impl Command {
         self.why_not(Some(profile_tab)).is_none()
     }
 
-    /// Why the command can't run now, in a sentence; `None` if it can. `profile_tab` is the tab in front.
+    /// Why the command can't run now, in a sentence; `None` if it can. `profile_tab` is the active tab.
     pub(crate) fn why_not(self, profile_tab: Option<&ProfileTab>) -> Option<&'static str> {
         match self {
             Self::Palette

@@ -9,15 +9,15 @@ use crate::ui::widgets::{self, Button, ButtonStyle};
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 
-/// A menu entry that runs a command. `profile_tab` is the tab in front.
-pub(crate) fn entry(ui: &mut Ui, command: Command, profile_tab: Option<&ProfileTab>, scene: &mut FrameContext) {
+/// A menu entry that runs a command. `profile_tab` is the active tab.
+pub(crate) fn entry(ui: &mut Ui, command: Command, profile_tab: Option<&ProfileTab>, frame: &mut FrameContext) {
     let words = command.words();
     let mut press = Button::new(&words).icon(command.icon()).why_not(command.why_not(profile_tab));
     if let Some(key) = command.key() {
         press = press.trailing(ui.ctx().format_shortcut(&key));
     }
     if item(ui, press) {
-        scene.request(UiRequest::Run(command));
+        frame.request(UiRequest::Run(command));
     }
 }
 

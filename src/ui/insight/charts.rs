@@ -11,9 +11,9 @@ use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::insight::time_range;
 use crate::ui::widgets;
 
-use super::part::{HEAD, SHORT, empty, head};
+use super::labels;
+use super::panel::{HEAD, SHORT, empty, head};
 use super::reasons::group;
-use super::words;
 
 /// The width of the numbers left of a plot.
 const AXIS: f32 = 30.0;
@@ -29,34 +29,34 @@ const BINS_PER_BAR: usize = 2;
 const MIN_BINS: usize = 2 * BINS_PER_DECADE as usize;
 
 /// Draws how many messages arrived and how many commands failed, per bar.
-pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, scene: &FrameContext) {
+pub(crate) fn throughput(ui: &mut Ui, panel: Rect, insight: &Insight, now: u64, frame: &FrameContext) {
     let palette = Palette::of(ui.style());
-    let average = words::average(insight);
-    let note = if part.width() > SHORT {
+    let average = labels::average(insight);
+    let note = if panel.width() > SHORT {
         format!("{}/min now · {average}/min on average", group(now))
     } else {
         format!("{}/min now", group(now))
     };
-    let said = format!("{} in the last minute, {average} a minute on average", counted(now, "message"));
-    head(ui, part, "Throughput", &note, &said);
+    let description = format!("{} in the last minute, {average} a minute on average", counted(now, "message"));
+    head(ui, panel, "Throughput", &note, &description);
     let most = insight.messages.iter().chain(&insight.failures).copied().max().unwrap_or(0);
     if most == 0 {
-        empty(ui, part, &format!("Nothing came {}.", words::within(scene.insight.span)));
+        empty(ui, panel, &format!("Nothing came {}.", labels::within(frame.insight.span)));
         return;
     }
-    let legend = if part.height() - HEAD >= LEGEND_FROM { LEGEND } else { 0.0 };
+    let legend = if panel.height() - HEAD >= LEGEND_FROM { LEGEND } else { 0.0 };
     let plot = Rect::from_min_max(
-        pos2(part.left() + AXIS, part.top() + HEAD + 8.0),
-        pos2(part.right(), part.bottom() - TICKS - legend),
+        pos2(panel.left() + AXIS, panel.top() + HEAD + 8.0),
+        pos2(panel.right(), panel.bottom() - TICKS - legend),
     );
     let top = round_up(u64::from(most));
     grid(ui, plot, top);
     bars(ui, plot, &insight.messages, top, |last| if last { palette.secondary } else { palette.stroke_strong });
     bars(ui, plot, &insight.failures, top, |_| palette.failed);
-    let each = time_range(scene.insight.span).minutes_per_bar();
-    let time = |bar: usize| clock_minute(words::bar_begins(insight, bar, each), scene.now, &scene.zone);
+    let each = time_range(frame.insight.span).minutes_per_bar();
+    let time = |bar: usize| clock_minute(labels::bar_begins(insight, bar, each), frame.now, &frame.zone);
     let (count, y) = (insight.messages.len(), plot.bottom() + 12.0);
-    let ends = [time(0), clock_minute(scene.now, scene.now, &scene.zone)];
+    let ends = [time(0), clock_minute(frame.now, frame.now, &frame.zone)];
     let middle = time(count / 2);
     let wide: f32 = ends.iter().chain([&middle]).map(|words| widgets::width(ui, words, TextRole::Caption) + 8.0).sum();
     caption(ui, plot.left(), y, &ends[0], 0.0);
@@ -72,28 +72,28 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
             x = widgets::text(ui, pos2(x + 14.0, y), words, TextRole::Caption, palette.secondary, 200.0).right() + 16.0;
         }
     }
-    let said = || words::throughput(insight, each, scene.now, &scene.zone);
-    chart(ui, plot, "Messages and failures over time", said);
+    let description = || labels::throughput(insight, each, frame.now, &frame.zone);
+    chart(ui, plot, "Messages and failures over time", description);
 }
 
 /// Draws how long commands took, on a logarithmic scale.
-pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameContext) {
+pub(crate) fn took(ui: &mut Ui, panel: Rect, insight: &Insight, frame: &FrameContext) {
     let palette = Palette::of(ui.style());
     let timed = insight.timed();
     let (Some(median), Some(p95)) = (insight.quantile(0.5), insight.quantile(0.95)) else {
-        head(ui, part, "Time to outcome", "", "No times");
-        let within = words::within(scene.insight.span);
-        empty(ui, part, &format!("No command was seen from its beginning to its outcome {within}."));
+        head(ui, panel, "Time to outcome", "", "No times");
+        let within = labels::within(frame.insight.span);
+        empty(ui, panel, &format!("No command was seen from its beginning to its outcome {within}."));
         return;
     };
     let noun = plural(timed, "command");
-    let (median_words, p95_words) = (words::time(median), words::time(p95));
-    let said = format!("{timed} {noun}, median {median_words}, 95 % within {p95_words}");
-    let note = if part.width() > SHORT { format!("seconds, {} {noun}", group(timed)) } else { "seconds".to_owned() };
-    head(ui, part, "Time to outcome", &note, &said);
+    let (median_words, p95_words) = (labels::time(median), labels::time(p95));
+    let description = format!("{timed} {noun}, median {median_words}, 95 % within {p95_words}");
+    let note = if panel.width() > SHORT { format!("seconds, {} {noun}", group(timed)) } else { "seconds".to_owned() };
+    head(ui, panel, "Time to outcome", &note, &description);
     let plot = Rect::from_min_max(
-        pos2(part.left() + AXIS, part.top() + HEAD + 18.0),
-        pos2(part.right(), part.bottom() - TICKS),
+        pos2(panel.left() + AXIS, panel.top() + HEAD + 18.0),
+        pos2(panel.right(), panel.bottom() - TICKS),
     );
     let (from, to) = range(insight);
     let counts: Vec<u64> =
@@ -118,15 +118,15 @@ pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameCont
     };
     ticks(ui, plot, place);
     quantiles(ui, plot, [(place(median.as_secs_f64()), &median_words), (place(p95.as_secs_f64()), &p95_words)]);
-    let said = || {
+    let description = || {
         format!(
             "Median {}, 95 % within {}. {}",
-            words::time(median),
-            words::time(p95),
-            words::took_in_bars(insight, BINS_PER_BAR)
+            labels::time(median),
+            labels::time(p95),
+            labels::took_in_bars(insight, BINS_PER_BAR)
         )
     };
-    chart(ui, plot, "Commands by time to outcome", said);
+    chart(ui, plot, "Commands by time to outcome", description);
 }
 
 /// The first and the end of the bins to show: the non-empty range, extended to whole bars and to [`MIN_BINS`].
@@ -154,11 +154,12 @@ fn ticks(ui: &Ui, plot: Rect, place: impl Fn(f64) -> f32) {
             }
             let words = seconds_words(seconds, power);
             let half = widgets::width(ui, &words, TextRole::Caption) / 2.0 + 5.0;
-            let room = egui::Rangef::new(x - half, x + half);
-            if room.max <= plot.right() + 12.0 && taken.iter().all(|other| other.max < room.min || other.min > room.max)
+            let space = egui::Rangef::new(x - half, x + half);
+            if space.max <= plot.right() + 12.0
+                && taken.iter().all(|other| other.max < space.min || other.min > space.max)
             {
                 caption(ui, x, plot.bottom() + 12.0, &words, 0.5);
-                taken.push(room);
+                taken.push(space);
             }
         }
     }
@@ -215,7 +216,7 @@ fn grid(ui: &Ui, plot: Rect, top: u64) {
     for (count, y) in lines {
         ui.painter().hline(plot.x_range(), y.round() - 0.5, Stroke::new(1.0, palette.stroke));
         let at = pos2(plot.left() - 8.0, y);
-        widgets::text_right(ui, at, &words::short(count), TextRole::Caption, palette.muted);
+        widgets::text_right(ui, at, &labels::short(count), TextRole::Caption, palette.muted);
     }
 }
 
@@ -227,10 +228,10 @@ fn caption(ui: &Ui, x: f32, y: f32, words: &str, align: f32) {
 }
 
 /// Makes a plot an image with a description in words. It takes the keyboard focus, so that the keyboard can scroll to it.
-fn chart(ui: &Ui, plot: Rect, name: &str, said: impl FnOnce() -> String) {
+fn chart(ui: &Ui, plot: Rect, name: &str, description: impl FnOnce() -> String) {
     let response = ui.interact(plot, ui.make_persistent_id(("chart", name)), Sense::focusable_noninteractive());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(said()));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(description()));
     if response.has_focus() {
         widgets::focus_ring(ui, plot.expand2(vec2(2.0, 2.0)), theme::RADIUS_IN_ROW, false);
     }

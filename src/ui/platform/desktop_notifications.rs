@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, Activity, Entry, Kind, Status};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::text::activity_label::label_of;
 use crate::ui::text::cut;
 
@@ -102,11 +102,11 @@ impl PendingNotifications {
 
     /// The notifications for these changes.
     fn into_notifications(self) -> Vec<Notification> {
-        let mut told = Vec::new();
+        let mut notifications = Vec::new();
         let (what, why) = &self.last_failed;
         match (self.commands_failed, self.data_failed) {
             (0, 0) => {}
-            (1, 0) | (0, 1) => told.push(Notification { title: format!("Failed: {what}"), body: why.clone() }),
+            (1, 0) | (0, 1) => notifications.push(Notification { title: format!("Failed: {what}"), body: why.clone() }),
             (commands, data) => {
                 let title = match (commands, data) {
                     (commands, 0) => format!("{commands} commands failed"),
@@ -114,18 +114,18 @@ impl PendingNotifications {
                     (commands, data) => format!("{} failed", commands + data),
                 };
                 let end = if why.is_empty() { String::new() } else { format!(", {why}") };
-                told.push(Notification { title, body: format!("The last: {what}{end}") });
+                notifications.push(Notification { title, body: format!("The last: {what}{end}") });
             }
         }
         match self.ready {
             0 => {}
-            1 => told.push(Notification { title: format!("Ready: {}", self.last_ready), body: String::new() }),
-            ready => told.push(Notification {
+            1 => notifications.push(Notification { title: format!("Ready: {}", self.last_ready), body: String::new() }),
+            ready => notifications.push(Notification {
                 title: format!("{ready} data requests are ready"),
                 body: format!("The last: {}", self.last_ready),
             }),
         }
-        told
+        notifications
     }
 }
 
@@ -136,7 +136,7 @@ fn name(activity: &Activity<'_>) -> String {
 }
 
 fn sanitised(text: &str) -> String {
-    visible(&cut(text, MAX_LENGTH)).into_owned()
+    sanitize(&cut(text, MAX_LENGTH)).into_owned()
 }
 
 /// Collects changes, and decides when they are shown.
@@ -183,7 +183,7 @@ impl Notifications {
     /// The time until the next notification, if one is pending.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
         let gathered = self.since? + COLLECT_TIME;
-        let due = self.last_shown.map_or(gathered, |(told, pause)| gathered.max(told + pause));
+        let due = self.last_shown.map_or(gathered, |(shown_at, pause)| gathered.max(shown_at + pause));
         Some(due.saturating_duration_since(now))
     }
 }

@@ -131,7 +131,6 @@ mod tests {
     use crate::ui::profile_tab::ProfileTab;
     use crate::ui::view_state::row_owners::SLICE;
 
-    /// REVIEW C29.
     #[test]
     fn the_rows_of_all_profiles_are_copied_in_slices_per_frame() {
         let preferences = Preferences::default();
@@ -174,7 +173,6 @@ mod tests {
         Entry { seq: Seq(seq), ..Entry::local(Timestamp(1), ActivityKey::of(&message), Fact::Received(message)) }
     }
 
-    /// REVIEW A8.
     #[test]
     fn a_recovered_gap_is_copied_again_if_one_of_its_activities_opens_again() {
         let preferences = Preferences::default();

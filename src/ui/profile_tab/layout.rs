@@ -17,11 +17,11 @@ impl ProfileTab {
     }
 
     /// Applies a table layout.
-    pub(crate) fn apply_layout(&mut self, look: &TableLayout) {
-        self.columns = TableLayout { columns: look.columns.clone(), ..TableLayout::default() };
-        let sort = look.sort.and_then(|sort| Some((columns::sorts_by(sort.column)?, sort.descending)));
+    pub(crate) fn apply_layout(&mut self, layout: &TableLayout) {
+        self.columns = TableLayout { columns: layout.columns.clone(), ..TableLayout::default() };
+        let sort = layout.sort.and_then(|sort| Some((columns::sorts_by(sort.column)?, sort.descending)));
         self.view.set_sort(sort);
-        self.set_filter(&look.filter);
+        self.set_filter(&layout.filter);
     }
 
     /// Sets the text of the filter field, and applies the filter if it is valid.

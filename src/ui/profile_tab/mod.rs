@@ -35,7 +35,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many surplus rows are evicted before the time is checked; well under a millisecond of work.
 const EVICTED_SLICE: usize = 1_000;
 
-/// What arrived while another tab was in front.
+/// What arrived while another tab was active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct UnreadCounts {
     /// Number of new activities.
@@ -89,7 +89,7 @@ pub(crate) struct ProfileTab {
     pub downloads_open: bool,
     /// Whether older activities are still being read from the journal.
     pub restoring: bool,
-    /// What arrived while another tab was in front.
+    /// What arrived while another tab was active.
     pub unread: UnreadCounts,
     /// How many activities failed since this was last read, and the last of them in words.
     pub failed: Option<(usize, String)>,
@@ -114,10 +114,10 @@ pub(crate) struct ProfileTab {
 impl ProfileTab {
     pub(crate) fn new(profile: Profile, preferences: &Preferences) -> Self {
         let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
-        let look = preferences.looks.get(&profile.id).cloned().unwrap_or_default();
+        let layout = preferences.looks.get(&profile.id).cloned().unwrap_or_default();
         let mut activities = Activities::new(lifetime);
         activities.set_rows_in_memory(preferences.rows_in_memory());
-        // Failures from here on count as read once the tab is in front.
+        // Failures from here on count as read once the tab is active.
         activities.mark_read();
         let mut profile_tab = Self {
             form: Form::of(&profile),
@@ -151,7 +151,7 @@ impl ProfileTab {
             next_expiry: None,
             pending_selection: PendingSelection::default(),
         };
-        profile_tab.apply_layout(&look);
+        profile_tab.apply_layout(&layout);
         profile_tab
     }
 

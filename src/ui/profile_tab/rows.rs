@@ -2,7 +2,7 @@
 
 use crate::activity::{Activity, ActivityKey, Kind, RowId, Status};
 use crate::engine::{DownloadProgress, WaitingDownload};
-use crate::protocol::{RequestId, visible};
+use crate::protocol::{RequestId, sanitize};
 use crate::ui::text::activity_label::suggested_name;
 
 use super::ProfileTab;
@@ -87,16 +87,16 @@ impl ProfileTab {
         let suggested = row.map(|activity| suggested_name(&activity)).unwrap_or_default();
         let chosen = waiting.to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = if waiting.in_folder || chosen.is_empty() { suggested } else { chosen };
-        visible(&name).into_owned()
+        sanitize(&name).into_owned()
     }
 
     /// The file name of a running download, or the suggested one until it is known.
     pub(crate) fn name_of_running(&self, request: &RequestId, progress: &DownloadProgress) -> String {
         if !progress.file_name.is_empty() {
-            return visible(&progress.file_name).into_owned();
+            return sanitize(&progress.file_name).into_owned();
         }
         let row = self.activities.find(&ActivityKey::Data(request.clone())).and_then(|row| self.activity(row));
-        visible(&row.map_or_else(|| request.to_string(), |activity| suggested_name(&activity))).into_owned()
+        sanitize(&row.map_or_else(|| request.to_string(), |activity| suggested_name(&activity))).into_owned()
     }
 
     /// The running download of an activity's data: its request and its progress.
@@ -128,5 +128,5 @@ pub(crate) fn tab_name(profile_tab: &ProfileTab) -> String {
     if profile_tab.is_all() {
         return profile_tab.profile.name.clone();
     }
-    format!("Profile {}", visible(&profile_tab.profile.name))
+    format!("Profile {}", sanitize(&profile_tab.profile.name))
 }

@@ -3,7 +3,7 @@
 use egui::{Color32, Rect, Ui};
 
 use crate::activity::{Activity, Field, RowId, Status};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
 use crate::ui::theme::TextRole;
@@ -22,7 +22,7 @@ pub(crate) struct Line<'a> {
     pub focused: bool,
 }
 
-/// The most characters of a text that a cell lays out; there is room for fewer.
+/// The most characters of a text that a cell lays out; fewer fit.
 const MAX_LENGTH: usize = 200;
 
 /// Draws a text and marks the filter's matches in it. If it is shortened, the pointer shows all of it. Returns its rectangle.
@@ -36,12 +36,12 @@ pub(crate) fn marked(
     width: f32,
 ) -> Rect {
     let filter = line.profile_tab.view.filter();
-    let shown = visible(&cut(text, MAX_LENGTH)).into_owned();
+    let shown = sanitize(&cut(text, MAX_LENGTH)).into_owned();
     let marks = if filter.has_marks() { filter.marks(Some(field), &shown) } else { Vec::new() };
     let galley = widgets::marked_line(ui, &shown, &marks, face, ink, width);
     let rect = widgets::paint_line(ui, at, &galley);
     if galley.elided {
-        widgets::show_whole(ui, rect, || visible(text).into_owned());
+        widgets::show_whole(ui, rect, || sanitize(text).into_owned());
     }
     rect
 }

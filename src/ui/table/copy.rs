@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::activity::export_record::{Record, tsv_line};
 use crate::activity::{Activity, ActivityKey, RowId};
 use crate::engine::CutText;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::settings::ProfileId;
 use crate::ui::frame::FrameContext;
 use crate::ui::profile_tab::ProfileTab;
@@ -94,23 +94,23 @@ impl Copying {
     }
 
     /// The rows in the chosen format; empty if none of them exists any more.
-    pub(crate) fn text(&self, profile_tab: &ProfileTab, scene: &FrameContext) -> String {
+    pub(crate) fn text(&self, profile_tab: &ProfileTab, frame: &FrameContext) -> String {
         let lines = self.rows.iter().filter_map(|row| Some((*row, profile_tab.activity(*row)?)));
         let lines: String = lines
             .map(|(row, activity)| match self.form {
-                Form::Text => self.line(profile_tab, row, &activity, scene),
-                Form::Tsv => self.record(profile_tab, row, &activity, scene).tsv(),
-                Form::Json => self.record(profile_tab, row, &activity, scene).json(),
+                Form::Text => self.line(profile_tab, row, &activity, frame),
+                Form::Tsv => self.record(profile_tab, row, &activity, frame).tsv(),
+                Form::Json => self.record(profile_tab, row, &activity, frame).json(),
             })
             .collect();
         if self.form == Form::Tsv && !lines.is_empty() { Record::tsv_header() + &lines } else { lines }
     }
 
     /// A row as `export` writes it.
-    fn record(&self, profile_tab: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> Record {
+    fn record(&self, profile_tab: &ProfileTab, row: RowId, activity: &Activity<'_>, frame: &FrameContext) -> Record {
         let profile = profile_tab.owner_name(row).to_owned();
         if let Some(gap) = profile_tab.gap(row) {
-            return Record::of_gap(profile, &gap, activity.first_seen(), scene.reference);
+            return Record::of_gap(profile, &gap, activity.first_seen(), frame.reference);
         }
         let (of, message) = ((profile_tab.owner(row), activity.key()), activity.message());
         let record = Record::of(profile, activity, Some(self.texts.whole(&of, &message)), activity.updated());
@@ -118,19 +118,19 @@ impl Copying {
     }
 
     /// A row as the table shows it, with its full text.
-    fn line(&self, profile_tab: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> String {
-        let time = cell_time(activity.updated(), scene.now, &scene.zone);
+    fn line(&self, profile_tab: &ProfileTab, row: RowId, activity: &Activity<'_>, frame: &FrameContext) -> String {
+        let time = cell_time(activity.updated(), frame.now, &frame.zone);
         let when =
-            if time.millis.is_empty() { full_time(activity.updated(), &scene.zone) } else { time.main + &time.millis };
+            if time.millis.is_empty() { full_time(activity.updated(), &frame.zone) } else { time.main + &time.millis };
         let of = (profile_tab.owner(row), activity.key());
         let (label, message) = (label_of(activity), activity.message());
         tsv_line(&[
             when.as_str(),
             activity.kind().word(),
-            &visible(&activity.id()),
-            &visible(self.texts.whole(&of, &label)),
+            &sanitize(&activity.id()),
+            &sanitize(self.texts.whole(&of, &label)),
             &activity.status().word(),
-            &visible(self.texts.whole(&of, &message)),
+            &sanitize(self.texts.whole(&of, &message)),
         ])
     }
 }

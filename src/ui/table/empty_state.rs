@@ -3,7 +3,7 @@
 use egui::{Pos2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
 use crate::activity::{Refresh, StatusFilter, Suggestion};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -22,7 +22,7 @@ fn why_nothing(profile_tab: &ProfileTab, suggestion: Option<&Suggestion>) -> Str
     let mut sentence = if filter.is_empty() {
         format!("There is no activity{among}.")
     } else {
-        format!("No activity{among} matches {}.", visible(&cut(&filter.to_string(), 200)))
+        format!("No activity{among} matches {}.", sanitize(&cut(&filter.to_string(), 200)))
     };
     if profile_tab.view.is_paused() {
         sentence.push_str(" The view is paused: what came since is not looked at.");
@@ -32,28 +32,28 @@ fn why_nothing(profile_tab: &ProfileTab, suggestion: Option<&Suggestion>) -> Str
     }
     if let Some(suggestion) = suggestion {
         sentence.push(' ');
-        sentence.push_str(&visible(&cut(&suggestion.question(), 200)));
+        sentence.push_str(&sanitize(&cut(&suggestion.question(), 200)));
     }
     sentence
 }
 
 /// Draws the empty table's text. It scrolls if it does not fit.
-pub(crate) fn show(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, frame: &mut FrameContext) {
     let mut inner = ui.new_child(UiBuilder::new().max_rect(body).id_salt("empty"));
     ScrollArea::vertical().auto_shrink(false).id_salt("empty").show(&mut inner, |ui| {
         let place = Rect::from_min_size(ui.cursor().min, body.size());
-        let end = words(ui, place, profile_tab, scene);
+        let end = words(ui, place, profile_tab, frame);
         ui.allocate_space(vec2(place.width(), end + 4.0 - place.top()));
         widgets::follow_focus(ui);
     });
 }
 
 /// Draws the text, and the buttons below it. Returns their lower end.
-fn words(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) -> f32 {
+fn words(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, frame: &mut FrameContext) -> f32 {
     if let Refresh::Searching { .. } = profile_tab.search {
         empty_state::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.")
     } else if profile_tab.view.is_filtered() && !profile_tab.activities.is_empty() {
-        nothing_matches(ui, body, profile_tab, scene)
+        nothing_matches(ui, body, profile_tab, frame)
     } else if profile_tab.view.is_paused() && !profile_tab.activities.is_empty() {
         let sentence = "There was no activity yet when the view was paused. Resume shows what has come since.";
         empty_state::show(ui, body, icons::PAUSE, "Paused.", sentence)
@@ -103,11 +103,12 @@ fn keys(ui: &Ui, at: Pos2, profile_tab: &ProfileTab) {
 }
 
 /// Draws the text for a filter that matches nothing, with buttons to change it. Returns their lower end.
-fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) -> f32 {
+fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, frame: &mut FrameContext) -> f32 {
     let suggestion = Suggestion::find(&profile_tab.filter);
     let below =
         empty_state::show(ui, body, icons::SEARCH, "Nothing matches.", &why_nothing(profile_tab, suggestion.as_ref()));
-    let meant = suggestion.as_ref().map(|suggestion| format!("Change to {}", visible(&cut(&suggestion.suggested, 40))));
+    let meant =
+        suggestion.as_ref().map(|suggestion| format!("Change to {}", sanitize(&cut(&suggestion.suggested, 40))));
     let change = meant.as_deref().map(|words| Button::new(words).style(ButtonStyle::Outlined));
     let everything = Button::new("Show everything").style(ButtonStyle::Outlined);
     let change_width = change.as_ref().map_or(0.0, |change| change.width(ui) + 8.0);
@@ -118,13 +119,13 @@ fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene:
             profile_tab.set_filter(&suggestion.corrected);
             // Place the cursor after the correction.
             crate::ui::frame::filter_field::type_at(ui, suggestion.end);
-            scene.request(UiRequest::Run(Command::Filter));
+            frame.request(UiRequest::Run(Command::Filter));
         }
         at.x += change_width;
     }
     let everything = everything.at(ui, at);
     if everything.clicked() {
-        scene.request(UiRequest::Run(Command::ShowEverything));
+        frame.request(UiRequest::Run(Command::ShowEverything));
     }
     everything.rect.bottom()
 }

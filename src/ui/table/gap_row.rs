@@ -14,7 +14,7 @@ use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 use super::cell::Line;
 
 /// Draws the row and its button. The response is that of the row itself.
-pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState) -> Response {
+pub(crate) fn show(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, gap: &GapState) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
@@ -26,8 +26,8 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: 
         (false, true) => None,
     };
     band(ui, line.rect, if selected { palette.selected } else { palette.gap_fill }, edge);
-    let (headline, standing) = (gap_text::headline(gap, scene.now, &scene.zone), gap_text::state(gap));
-    response.widget_info(|| WidgetInfo::labeled(Role::Row, true, gap_text::name(gap, scene.now, &scene.zone)));
+    let (headline, standing) = (gap_text::headline(gap, frame.now, &frame.zone), gap_text::state(gap));
+    response.widget_info(|| WidgetInfo::labeled(Role::Row, true, gap_text::name(gap, frame.now, &frame.zone)));
     let size = line.profile_tab.shown();
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_row_index(line.index);
@@ -38,21 +38,21 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: 
         node.set_description(format!("{headline}{dot}{standing}"));
     });
     let middle = line.rect.center().y;
-    let right = button(ui, scene, line, gap, row_id);
+    let right = button(ui, frame, line, gap, row_id);
     let hue = if settled { palette.other } else { palette.gap };
     widgets::icon(ui, pos2(line.rect.left() + theme::EDGE + 8.0, middle), icons::GAP, 16.0, hue);
     let at = pos2(line.rect.left() + 36.0, middle);
     let ink = if settled { palette.secondary } else { palette.text };
     // Without hover texts of their own: the row's has both.
     let text =
-        |at, words: &str, face, ink, room| widgets::paint_line(ui, at, &widgets::line(ui, words, face, ink, room));
+        |at, words: &str, face, ink, space| widgets::paint_line(ui, at, &widgets::line(ui, words, face, ink, space));
     let head = text(at, &headline, TextRole::Small, ink, right - at.x);
-    let room = right - head.right() - 24.0;
-    if !standing.is_empty() && room > 24.0 {
+    let space = right - head.right() - 24.0;
+    if !standing.is_empty() && space > 24.0 {
         let middle_dot = pos2(head.right() + 10.0, middle);
         widgets::text(ui, middle_dot, "·", TextRole::Small, palette.muted, f32::INFINITY);
         let face = if settled { TextRole::Small } else { TextRole::SmallStrong };
-        text(pos2(head.right() + 23.0, middle), &standing, face, palette.secondary, room);
+        text(pos2(head.right() + 23.0, middle), &standing, face, palette.secondary, space);
     }
     if line.focused {
         let ring = line.rect.shrink(2.0);
@@ -72,7 +72,7 @@ fn band(ui: &Ui, rect: Rect, fill: Color32, edge: Option<Color32>) {
 }
 
 /// Draws `Reconcile` while something is left to check. Returns the right end of the space for words.
-fn button(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
+fn button(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
     if !gap_text::can_reconcile(gap) {
         return line.rect.right() - theme::EDGE;
     }
@@ -81,7 +81,7 @@ fn button(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState
     let press = Button::new("Reconcile").style(ButtonStyle::Outlined).in_row();
     if press.at(&mut cell, pos2(place.left() + PADDING, place.center().y)).clicked() {
         let profile = line.profile_tab.owner(line.id);
-        scene.request(UiRequest::Send(Action::Reconcile { profile, gap: line.activity.key() }));
+        frame.request(UiRequest::Send(Action::Reconcile { profile, gap: line.activity.key() }));
     }
     cell.expand_to_include_rect(place);
     place.left()

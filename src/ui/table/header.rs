@@ -2,12 +2,12 @@
 
 use egui::{CursorIcon, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2};
 
-use crate::activity::Column;
+use crate::activity::SortKey;
 use crate::settings::{TableColumn, TableLayout};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
-use crate::ui::view_state::columns::{Columns, PADDING, Place, heading, is_flexible, set_width, sorts_by};
+use crate::ui::view_state::columns::{ColumnPosition, Columns, PADDING, heading, is_flexible, set_width, sorts_by};
 use crate::ui::widgets::{self, icons};
 
 /// The width of the area that resizes a column.
@@ -20,14 +20,14 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, profile_tab: &mut
     ui.painter().rect_filled(rect, 0.0, palette.panel);
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
     let mut changed = false;
-    for place in &columns.places {
+    for place in &columns.positions {
         // In windows that are not wide, the kind column is an icon without a header, as designed; sort by it in the wide
         // window.
         if !columns.wide && place.column == TableColumn::Kind {
             continue;
         }
-        if let Some(order) = draw_header(ui, rect, *place, profile_tab.view.sort()) {
-            profile_tab.view.set_sort(order.0);
+        if let Some(new_sort) = draw_header(ui, rect, *place, profile_tab.view.sort()) {
+            profile_tab.view.set_sort(new_sort.0);
             changed = true;
         }
     }
@@ -38,10 +38,10 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, profile_tab: &mut
 }
 
 /// The new sort order; `None` is arrival order.
-struct Order(Option<(Column, bool)>);
+struct NewSort(Option<(SortKey, bool)>);
 
 /// Draws one header. Returns the new order if it was clicked.
-fn draw_header(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) -> Option<Order> {
+fn draw_header(ui: &Ui, bar: Rect, header: ColumnPosition, sort: Option<(SortKey, bool)>) -> Option<NewSort> {
     let palette = Palette::of(ui.style());
     let place = Rect::from_x_y_ranges(header.range, bar.y_range());
     let (column, name) = (sorts_by(header.column), heading(header.column));
@@ -74,7 +74,7 @@ fn draw_header(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) 
         widgets::focus_ring(ui, place.shrink2(egui::vec2(4.0, 4.0)), theme::RADIUS_IN_ROW, false);
     }
     let column = column.filter(|_| response.clicked())?;
-    Some(Order(match sorted {
+    Some(NewSort(match sorted {
         None => Some((column, starts_descending(column))),
         Some((_, descending)) if descending == starts_descending(column) => Some((column, !descending)),
         Some(_) => None,
@@ -82,19 +82,19 @@ fn draw_header(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) 
 }
 
 /// Times and durations first sort from the largest, words from the beginning of the alphabet.
-fn starts_descending(column: Column) -> bool {
+fn starts_descending(column: SortKey) -> bool {
     match column {
-        Column::Updated | Column::FirstSeen | Column::Took => true,
-        Column::Kind | Column::Id | Column::Label | Column::Status | Column::Message | Column::Source => false,
+        SortKey::Updated | SortKey::FirstSeen | SortKey::Took => true,
+        SortKey::Kind | SortKey::Id | SortKey::Label | SortKey::Status | SortKey::Message | SortKey::Source => false,
     }
 }
 
 /// The edges between columns can be dragged; a double click restores the default width. For the keyboard, the dialog `Columns`
 /// does the same.
-fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut TableLayout) {
-    for (left, right) in columns.places.iter().zip(columns.places.iter().skip(1)) {
+fn edges(ui: &Ui, bar: Rect, columns: &Columns, layout: &mut TableLayout) {
+    for (left, right) in columns.positions.iter().zip(columns.positions.iter().skip(1)) {
         // The flexible column grows when its neighbour shrinks.
-        let (place, sign) = if is_flexible(look, left.column) { (right, -1.0) } else { (left, 1.0) };
+        let (place, sign) = if is_flexible(layout, left.column) { (right, -1.0) } else { (left, 1.0) };
         if place.column == TableColumn::Kind && !columns.wide {
             continue;
         }
@@ -106,9 +106,9 @@ fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut TableLayout) {
             ui.painter().vline(left.range.max - 0.5, bar.y_range().shrink(4.0), stroke);
         }
         if response.double_clicked() {
-            set_width(look, place.column, None);
+            set_width(layout, place.column, None);
         } else if response.dragged() && response.drag_delta().x != 0.0 {
-            set_width(look, place.column, Some(place.range.span() + sign * response.drag_delta().x));
+            set_width(layout, place.column, Some(place.range.span() + sign * response.drag_delta().x));
         }
     }
 }

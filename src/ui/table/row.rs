@@ -6,7 +6,7 @@ use egui::{Id, Rangef, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Widge
 
 use crate::activity::{Activity, ActivityKey, Evidence, Field, Kind, Status, Timestamp, path_of_text};
 use crate::engine::{Action, DownloadProgress};
-use crate::protocol::{RequestId, visible};
+use crate::protocol::{RequestId, sanitize};
 use crate::settings::TableColumn;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::rows::can_request_again;
@@ -14,7 +14,7 @@ use crate::ui::text::activity_label::label_of;
 use crate::ui::text::{self, cut, download_text, took};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::view_state::columns::{PADDING, text_room};
+use crate::ui::view_state::columns::{PADDING, text_space};
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::cell::{Line, marked};
@@ -37,34 +37,34 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
         Kind::Gap => "Gap",
     };
     let not_kept = if activity.is_persisted() { "" } else { ", Not kept" };
-    format!("{kind} {}, {}{not_kept}", visible(&activity.id()), activity.status().word())
+    format!("{kind} {}, {}{not_kept}", sanitize(&activity.id()), activity.status().word())
 }
 
 /// Draws a row and its buttons. The response is that of the row itself.
-pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>) -> Response {
+pub(crate) fn show(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
     let selected = line.profile_tab.table.is_selected(line.id);
-    background(ui, scene, line, palette, &response);
-    name_row(ui, line, &response, selected, scene);
+    background(ui, frame, line, palette, &response);
+    name_row(ui, line, &response, selected, frame);
     if line.activity.status().is_open() {
-        scene.counts_up_from(line.activity.first_seen());
+        frame.counts_up_from(line.activity.first_seen());
     }
-    for place in &line.columns.places {
-        let room = place.range;
+    for place in &line.columns.positions {
+        let range = place.range;
         match place.column {
-            TableColumn::Updated => time(ui, scene, line, line.activity.updated(), room),
-            TableColumn::FirstSeen => time(ui, scene, line, line.activity.first_seen(), room),
-            TableColumn::Age => age(ui, scene, line, line.activity.updated(), room),
-            TableColumn::Kind => kind(ui, line, room),
-            TableColumn::Id => id(ui, line, room),
-            TableColumn::Label => label(ui, line, room),
-            TableColumn::Status => status(ui, scene, line, row_id, room),
-            TableColumn::Message => message(ui, line, row_id, room),
-            TableColumn::Took => took_cell(ui, scene, line, room),
-            TableColumn::Source => source(ui, line, room),
-            TableColumn::Action => actions(ui, scene, line, row_id, room),
+            TableColumn::Updated => time(ui, frame, line, line.activity.updated(), range),
+            TableColumn::FirstSeen => time(ui, frame, line, line.activity.first_seen(), range),
+            TableColumn::Age => age(ui, frame, line, line.activity.updated(), range),
+            TableColumn::Kind => kind(ui, line, range),
+            TableColumn::Id => id(ui, line, range),
+            TableColumn::Label => label(ui, line, range),
+            TableColumn::Status => status(ui, frame, line, row_id, range),
+            TableColumn::Message => message(ui, line, row_id, range),
+            TableColumn::Took => took_cell(ui, frame, line, range),
+            TableColumn::Source => source(ui, line, range),
+            TableColumn::Action => actions(ui, frame, line, row_id, range),
         }
     }
     if line.focused {
@@ -74,12 +74,12 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>) -> Re
     response
 }
 
-fn background(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, palette: &Palette, response: &Response) {
+fn background(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, palette: &Palette, response: &Response) {
     let selected = line.profile_tab.table.is_selected(line.id);
-    let since = scene.now.since(line.activity.updated());
-    let tinted = !scene.reduced_motion && since < TINT_DURATION && scene.now >= line.activity.updated();
+    let since = frame.now.since(line.activity.updated());
+    let tinted = !frame.reduced_motion && since < TINT_DURATION && frame.now >= line.activity.updated();
     if tinted {
-        scene.redraw_in(TINT_DURATION.saturating_sub(since));
+        frame.redraw_in(TINT_DURATION.saturating_sub(since));
     }
     let fill = if selected {
         Some(palette.selected)
@@ -99,7 +99,7 @@ fn background(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, palette: &Pale
     }
 }
 
-fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene: &FrameContext) {
+fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, frame: &FrameContext) {
     let activity = &line.activity;
     response.widget_info(|| WidgetInfo::labeled(Role::Row, true, accessible_name(activity)));
     let size = line.profile_tab.shown();
@@ -108,18 +108,18 @@ fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene
         node.set_position_in_set(line.index);
         node.set_size_of_set(size);
         node.set_selected(selected);
-        node.set_description(description(line, scene));
+        node.set_description(description(line, frame));
     });
 }
 
 /// The rest of the row in words.
-fn description(line: &Line<'_>, scene: &FrameContext) -> String {
+fn description(line: &Line<'_>, frame: &FrameContext) -> String {
     let activity = &line.activity;
     let mut parts = Vec::with_capacity(4);
     if line.profile_tab.is_all() {
-        parts.push(format!("of {}", visible(line.profile_tab.owner_name(line.id))));
+        parts.push(format!("of {}", sanitize(line.profile_tab.owner_name(line.id))));
     }
-    if line.profile_tab.activities.is_late(activity, scene.now) {
+    if line.profile_tab.activities.is_late(activity, frame.now) {
         parts.push("late".to_owned());
     }
     if activity.is_contradicted() {
@@ -127,58 +127,58 @@ fn description(line: &Line<'_>, scene: &FrameContext) -> String {
     }
     let label = label_of(activity);
     if !label.is_empty() {
-        parts.push(visible(&label).into_owned());
+        parts.push(sanitize(&label).into_owned());
     }
     let message = activity.message();
     if !message.is_empty() {
-        parts.push(visible(&message).into_owned());
+        parts.push(sanitize(&message).into_owned());
     }
-    if let Some(time) = activity.took(scene.now).filter(|_| !activity.status().is_open()) {
+    if let Some(time) = activity.took(frame.now).filter(|_| !activity.status().is_open()) {
         parts.push(format!("took {}", took(time, false)));
     }
-    parts.push(format!("last update {}", text::cell_time(activity.updated(), scene.now, &scene.zone).main));
+    parts.push(format!("last update {}", text::cell_time(activity.updated(), frame.now, &frame.zone).main));
     parts.join(", ")
 }
 
-fn time(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, room: Rangef) {
-    if scene.times.relative {
-        return age(ui, scene, line, moment, room);
+fn time(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, moment: Timestamp, range: Rangef) {
+    if frame.times.relative {
+        return age(ui, frame, line, moment, range);
     }
     let palette = Palette::of(ui.style());
-    let time = text::cell_time(moment, scene.now, &scene.zone);
-    let (x, width) = text_room(room);
+    let time = text::cell_time(moment, frame.now, &frame.zone);
+    let (x, width) = text_space(range);
     let at = pos2(x, line.rect.center().y);
     if line.columns.narrow {
         widgets::text(ui, at, &time.short, TextRole::Mono, palette.secondary, width);
     } else {
         let main = widgets::text(ui, at, &time.main, TextRole::Mono, palette.secondary, width);
-        if scene.times.milliseconds {
-            let left = width - main.width();
-            widgets::text(ui, pos2(main.right(), at.y), &time.millis, TextRole::Mono, palette.muted, left);
+        if frame.times.milliseconds {
+            let width_left = width - main.width();
+            widgets::text(ui, pos2(main.right(), at.y), &time.millis, TextRole::Mono, palette.muted, width_left);
         }
     }
 }
 
 /// Draws how long ago `moment` was.
-fn age(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, room: Rangef) {
+fn age(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, moment: Timestamp, range: Rangef) {
     let palette = Palette::of(ui.style());
-    let (words, changes_in) = text::ago(scene.now.since(moment));
-    scene.redraw_in(changes_in);
-    let (x, width) = text_room(room);
+    let (words, changes_in) = text::ago(frame.now.since(moment));
+    frame.redraw_in(changes_in);
+    let (x, width) = text_space(range);
     widgets::text(ui, pos2(x, line.rect.center().y), &words, TextRole::Body, palette.secondary, width);
 }
 
-fn source(ui: &Ui, line: &Line<'_>, room: Rangef) {
+fn source(ui: &Ui, line: &Line<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
-    let (x, width) = text_room(room);
+    let (x, width) = text_space(range);
     let word = line.activity.source().map_or("–", Evidence::word);
     widgets::text(ui, pos2(x, line.rect.center().y), word, TextRole::Body, palette.muted, width);
 }
 
-fn kind(ui: &Ui, line: &Line<'_>, room: Rangef) {
+fn kind(ui: &Ui, line: &Line<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
     let (middle, kind) = (line.rect.center().y, line.activity.kind());
-    let (x, width) = text_room(room);
+    let (x, width) = text_space(range);
     widgets::icon(ui, pos2(x + 8.0, middle), icons::kind(kind), 16.0, palette.muted);
     if line.columns.wide {
         let at = pos2(x + 22.0, middle);
@@ -186,9 +186,9 @@ fn kind(ui: &Ui, line: &Line<'_>, room: Rangef) {
     }
 }
 
-fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
+fn id(ui: &Ui, line: &Line<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
-    let (x, width) = text_room(room);
+    let (x, width) = text_space(range);
     let id = line.activity.id();
     // The wide window leaves space before the label; in the narrow one every character counts.
     let width = if line.columns.narrow { width } else { width - 12.0 };
@@ -196,14 +196,14 @@ fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
     marked(ui, line, at, (Field::Id, &id), TextRole::Mono, palette.secondary, width);
 }
 
-pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
+pub(crate) fn label(ui: &Ui, line: &Line<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
-    let (mut x, mut width) = text_room(room);
+    let (mut x, mut width) = text_space(range);
     let label = label_of(&line.activity);
     if line.profile_tab.is_all() {
         // The profile's name comes first; a long one leaves half of the cell.
         let at = pos2(x, line.rect.center().y);
-        let owner = visible(line.profile_tab.owner_name(line.id));
+        let owner = sanitize(line.profile_tab.owner_name(line.id));
         let profile_name = format!("{} · ", cut(&owner, 24));
         let rect = widgets::text(ui, at, &profile_name, TextRole::Body, palette.muted, width / 2.0);
         if owner.chars().count() > 24 {
@@ -220,29 +220,30 @@ pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
     }
 }
 
-fn status(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, room: Rangef) {
+fn status(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, row_id: Id, range: Rangef) {
     let palette = Palette::of(ui.style());
     let status = line.activity.status();
     let (icon, hue) = icons::status(status, palette);
-    let (x, _) = text_room(room);
+    let (x, _) = text_space(range);
     let middle = line.rect.center().y;
     widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
-    let word = status_word::show(ui, line, row_id, pos2(x + 22.0, middle), room.max);
+    let word = status_word::show(ui, line, row_id, pos2(x + 22.0, middle), range.max);
     if let Some(expires) = line.activity.link_expires() {
-        let left = scene.counts_down_to(expires);
+        let remaining = frame.counts_down_to(expires);
         let at = pos2(word.right() + 7.0, middle);
-        widgets::text(ui, at, &text::countdown(left), TextRole::Body, palette.secondary, f32::INFINITY);
+        widgets::text(ui, at, &text::countdown(remaining), TextRole::Body, palette.secondary, f32::INFINITY);
     }
-    if !line.activity.is_persisted() && !line.columns.places.iter().any(|place| place.column == TableColumn::Message) {
+    if !line.activity.is_persisted() && !line.columns.positions.iter().any(|place| place.column == TableColumn::Message)
+    {
         // The message column shows the word. Without that column only the icon is shown, and the row's name has the word.
-        widgets::icon(ui, pos2(room.max - 12.0, middle), icons::UNPERSISTED, 14.0, palette.gap);
+        widgets::icon(ui, pos2(range.max - 12.0, middle), icons::UNPERSISTED, 14.0, palette.gap);
     }
     // The row's timer redraws each full second while it is open, so the mark appears at most a second late.
-    if line.profile_tab.activities.is_late(&line.activity, scene.now) {
+    if line.profile_tab.activities.is_late(&line.activity, frame.now) {
         let gap = if line.columns.narrow { 4.0 } else { 8.0 };
         widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::LATE, 14.0, palette.pending);
         let at = pos2(word.right() + gap + 17.0, middle);
-        widgets::text(ui, at, "Late", TextRole::Body, palette.text, room.max - at.x);
+        widgets::text(ui, at, "Late", TextRole::Body, palette.text, range.max - at.x);
     } else if line.activity.is_contradicted() {
         let mark = Rect::from_center_size(pos2(word.right() + 14.0, middle), egui::vec2(16.0, 16.0));
         widgets::icon(ui, mark.center(), icons::CONTRADICTED, 16.0, palette.text);
@@ -252,14 +253,14 @@ fn status(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, ro
     }
 }
 
-pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
+pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, range: Rangef) {
     let palette = Palette::of(ui.style());
     if let Some((request, progress)) = line.profile_tab.download_of(&line.activity) {
         let name = line.profile_tab.name_of_running(&request, progress);
-        progress_cell(ui, line, row_id, room, progress, &name);
+        progress_cell(ui, line, row_id, range, progress, &name);
         return;
     }
-    let (mut x, mut width) = text_room(room);
+    let (mut x, mut width) = text_space(range);
     let middle = line.rect.center().y;
     if !line.activity.is_persisted() {
         widgets::icon(ui, pos2(x + 7.0, middle), icons::UNPERSISTED, 14.0, palette.gap);
@@ -283,16 +284,16 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     marked(ui, line, at, (Field::Message, &*message), face, ink, width);
 }
 
-fn progress_cell(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef, progress: &DownloadProgress, name: &str) {
+fn progress_cell(ui: &mut Ui, line: &Line<'_>, row_id: Id, range: Rangef, progress: &DownloadProgress, name: &str) {
     let palette = Palette::of(ui.style());
-    let (x, _) = text_room(room);
+    let (x, _) = text_space(range);
     let middle = line.rect.center().y;
     let track = if line.columns.narrow { 48.0 } else { 96.0 };
     let fraction = download_text::fraction(progress);
     let bar = Rect::from_min_size(pos2(x, middle - 2.0), egui::vec2(track, 4.0));
     let name = format!("Downloading {name}");
     let mut cell = ui.new_child(UiBuilder::new().max_rect(bar).accessibility_parent(row_id));
-    // The bar in the drawer has the accessible name of `UI.md`; this one adds where it is.
+    // The bar in the drawer has this accessible name alone, so this one adds where it is.
     widgets::progress(&cell, bar, row_id.with("progress"), &format!("{name}, in its row"), fraction);
     cell.expand_to_include_rect(bar);
     let mut x = bar.right() + 40.0;
@@ -303,7 +304,7 @@ fn progress_cell(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef, progres
         x -= 32.0;
     }
     if !line.columns.narrow || fraction.is_none() {
-        let width = room.max - x - 16.0;
+        let width = range.max - x - 16.0;
         widgets::text(
             ui,
             pos2(x + 10.0, middle),
@@ -315,10 +316,10 @@ fn progress_cell(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef, progres
     }
 }
 
-fn took_cell(ui: &Ui, scene: &FrameContext, line: &Line<'_>, room: Rangef) {
+fn took_cell(ui: &Ui, frame: &FrameContext, line: &Line<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
-    let at = pos2(room.max, line.rect.center().y);
-    match line.activity.took(scene.now) {
+    let at = pos2(range.max, line.rect.center().y);
+    match line.activity.took(frame.now) {
         Some(time) => {
             let still = matches!(line.activity.status(), Status::Pending | Status::Preparing);
             let ink = if still { palette.muted } else { palette.secondary };
@@ -330,78 +331,78 @@ fn took_cell(ui: &Ui, scene: &FrameContext, line: &Line<'_>, room: Rangef) {
     }
 }
 
-fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, room: Rangef) {
-    let place = Rect::from_x_y_ranges(room, line.rect.y_range());
+fn actions(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, row_id: Id, range: Rangef) {
+    let place = Rect::from_x_y_ranges(range, line.rect.y_range());
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let at = pos2(place.left() + PADDING, line.rect.center().y);
-    let id = visible(&line.activity.id()).into_owned();
+    let id = sanitize(&line.activity.id()).into_owned();
     if let Some((request, _)) = line.profile_tab.download_of(&line.activity) {
-        cancel(&mut cell, scene, line, at, request);
+        cancel(&mut cell, frame, line, at, request);
     } else if let Some((_, waiting)) = line.profile_tab.queue_position(line.id) {
-        cancel(&mut cell, scene, line, at, waiting.request.clone());
+        cancel(&mut cell, frame, line, at, waiting.request.clone());
     } else if line.activity.can_download() {
         let button = Button::new("Download").name(format!("Download {id}")).style(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.request(UiRequest::Save { row: line.id, inline: false });
+            frame.request(UiRequest::Save { row: line.id, inline: false });
         }
     } else if let Some(path) = line.activity.file() {
-        saved(&mut cell, scene, at, path);
+        saved(&mut cell, frame, at, path);
     } else if line.activity.can_save_inline() {
         let button = Button::new("Save…").name(format!("Save inline data {id}")).style(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.request(UiRequest::Save { row: line.id, inline: true });
+            frame.request(UiRequest::Save { row: line.id, inline: true });
         }
     } else if can_request_again(&line.activity) {
         // The narrow column has no space for both words; the accessible name stays complete.
         let words = if line.columns.narrow { "Again" } else { "Request again" };
         let button = Button::new(words).name(format!("Request {id} again")).in_row();
         if button.at(&mut cell, at).clicked() {
-            request_again(scene, line);
+            request_again(frame, line);
         }
-    } else if line.activity.can_check() && is_checkable(scene, line) {
+    } else if line.activity.can_check() && is_checkable(frame, line) {
         let words = if line.columns.narrow { "Check" } else { "Check status" };
         let button = Button::new(words).name(format!("Check status {id}")).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.request(UiRequest::Check(line.id));
+            frame.request(UiRequest::Check(line.id));
         }
     }
     cell.expand_to_include_rect(place);
 }
 
 /// Requests the same data again.
-fn request_again(scene: &mut FrameContext, line: &Line<'_>) {
+fn request_again(frame: &mut FrameContext, line: &Line<'_>) {
     if let ActivityKey::Data(request) = line.activity.key() {
-        scene.request(UiRequest::RequestAgain { profile: line.profile_tab.owner(line.id), request });
+        frame.request(UiRequest::RequestAgain { profile: line.profile_tab.owner(line.id), request });
     }
 }
 
 /// Whether a status check is offered: not for a command that was only just sent, unless it is selected.
-fn is_checkable(scene: &FrameContext, line: &Line<'_>) -> bool {
+fn is_checkable(frame: &FrameContext, line: &Line<'_>) -> bool {
     line.activity.status() != Status::Pending
-        || scene.now.since(line.activity.first_seen()) >= CHECK_OFFERED_AFTER
+        || frame.now.since(line.activity.first_seen()) >= CHECK_OFFERED_AFTER
         || line.profile_tab.table.is_selected(line.id)
 }
 
-fn cancel(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
+fn cancel(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
     // The drawer's button has the file's name; this one has the id, like the others in a row.
-    let name = format!("Cancel download {}", visible(request.as_str()));
+    let name = format!("Cancel download {}", sanitize(request.as_str()));
     if Button::new("Cancel").name(name).in_row().at(ui, at).clicked() {
         let profile = line.profile_tab.owner(line.id);
-        scene.request(UiRequest::Send(Action::CancelDownload { profile, request }));
+        frame.request(UiRequest::Send(Action::CancelDownload { profile, request }));
     }
 }
 
-fn saved(ui: &mut Ui, scene: &mut FrameContext, at: egui::Pos2, path: &str) {
+fn saved(ui: &mut Ui, frame: &mut FrameContext, at: egui::Pos2, path: &str) {
     let file = download_text::file_name(path);
     let button = Button::new("Open").name(format!("Open {file}")).in_row();
     let width = button.width(ui);
     if button.at(ui, at).clicked() {
-        scene.request(UiRequest::Send(Action::OpenFile(path_of_text(path))));
+        frame.request(UiRequest::Send(Action::OpenFile(path_of_text(path))));
     }
     let name = format!("Show {file} in folder");
     let folder = Button::icon_only(icons::FOLDER, &name).in_row();
     if folder.at(ui, pos2(at.x + width + 5.0, at.y)).clicked() {
-        scene.request(UiRequest::Send(Action::ShowInFolder(path_of_text(path))));
+        frame.request(UiRequest::Send(Action::ShowInFolder(path_of_text(path))));
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn open(ui: &Ui, at: Pos2) {
 }
 
 /// Draws the menu while it is open.
-pub(crate) fn show(ui: &Ui, profile_tab: &ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &Ui, profile_tab: &ProfileTab, frame: &mut FrameContext) {
     let at = ui.data(|data| data.get_temp(id())).unwrap_or_else(|| pos2(0.0, 0.0));
     Popup::new(id(), ui.ctx().clone(), PopupAnchor::Position(at), ui.layer_id())
         .kind(egui::PopupKind::Menu)
@@ -43,7 +43,7 @@ pub(crate) fn show(ui: &Ui, profile_tab: &ProfileTab, scene: &mut FrameContext) 
                         line(ui);
                     }
                     for command in group {
-                        entry(ui, *command, Some(profile_tab), scene);
+                        entry(ui, *command, Some(profile_tab), frame);
                     }
                 }
                 widgets::follow_focus(ui);

@@ -8,7 +8,7 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::profile_tab::rows::table_id;
 use crate::ui::theme::ROW;
 use crate::ui::theme::palette::Palette;
-use crate::ui::view_state::columns::{Columns, Room};
+use crate::ui::view_state::columns::{Columns, TableSpace};
 use crate::ui::view_state::table::float;
 use crate::ui::widgets;
 
@@ -19,7 +19,7 @@ use super::{empty_state, gap_row, header, row, row_menu};
 const MIN_HANDLE_HEIGHT: f32 = 64.0;
 
 /// Draws the table in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, frame: &mut FrameContext) {
     let place = ui.max_rect();
     let palette = Palette::of(ui.style());
     let id = table_id(profile_tab);
@@ -32,11 +32,11 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
         .accessibility_label("Activity");
     let mut table = ui.new_child(builder);
     table.set_clip_rect(place.intersect(ui.clip_rect()));
-    let columns = Columns::new(place, &profile_tab.columns, Room::of(place.width(), scene.narrow));
+    let columns = Columns::new(place, &profile_tab.columns, TableSpace::of(place.width(), frame.narrow));
     let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
     if header::show(&mut table, head, &columns, profile_tab) {
-        profile_tab.refresh(scene.now, scene.reference, || false);
+        profile_tab.refresh(frame.now, frame.reference, || false);
         let ProfileTab { table, activities, view, .. } = profile_tab;
         table.scroll_to(0.0, activities, view);
     }
@@ -47,19 +47,19 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
         let ProfileTab { table, activities, view, .. } = profile_tab;
         table.reveal(row, activities, view);
     }
-    scroll(&table, body, profile_tab, scene);
+    scroll(&table, body, profile_tab, frame);
     if profile_tab.shown() == 0 {
-        empty_state::show(&mut table, body, profile_tab, scene);
+        empty_state::show(&mut table, body, profile_tab, frame);
     } else {
-        rows(&mut table, body, &columns, profile_tab, scene);
+        rows(&mut table, body, &columns, profile_tab, frame);
     }
-    menu(&table, body, profile_tab, scene);
+    menu(&table, body, profile_tab, frame);
     name_table(&table, place, profile_tab);
     table.expand_to_include_rect(place);
 }
 
 /// Draws the menu of the selected rows, and opens it if the keyboard asks for it.
-fn menu(table: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+fn menu(table: &Ui, body: Rect, profile_tab: &mut ProfileTab, frame: &mut FrameContext) {
     if std::mem::take(&mut profile_tab.table.menu_requested)
         && let Some(index) =
             profile_tab.table.cursor.and_then(|row| profile_tab.view.position(&profile_tab.activities, row))
@@ -68,7 +68,7 @@ fn menu(table: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameC
         let below = (float(index + 1) * f64::from(ROW) - profile_tab.table.offset) as f32;
         row_menu::open(table, pos2(body.left() + 48.0, body.top() + below.clamp(0.0, body.height())));
     }
-    row_menu::show(table, profile_tab, scene);
+    row_menu::show(table, profile_tab, frame);
 }
 
 /// Describes the table to screen readers: its name, its length and the focused row.
@@ -98,10 +98,10 @@ fn name_table(table: &Ui, place: Rect, profile_tab: &ProfileTab) {
 }
 
 /// Scrolls by wheel, touch and scroll bar.
-fn scroll(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &FrameContext) {
+fn scroll(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab, frame: &FrameContext) {
     let ProfileTab { table, activities, view, .. } = profile_tab;
     let mut by = 0.0;
-    if !scene.modal && ui.rect_contains_pointer(body) {
+    if !frame.modal && ui.rect_contains_pointer(body) {
         by -= f64::from(ui.input(|input| input.smooth_scroll_delta().y));
     }
     if ui.input(egui::InputState::has_touch_screen) {
@@ -118,7 +118,7 @@ fn scroll(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &FrameContex
     }
 }
 
-fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab, frame: &mut FrameContext) {
     ui.set_clip_rect(body.intersect(ui.clip_rect()));
     // The bar lies over the rows, but is handled first, so that it moves them in the same frame.
     let handle = scroll_bar(ui, body, profile_tab);
@@ -138,8 +138,8 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
             let focused = focused && profile_tab.table.cursor() == Some(id);
             let line = Line { profile_tab, id, activity, index, rect, columns, focused };
             let response = match profile_tab.gap(id) {
-                Some(gap) => gap_row::show(ui, scene, &line, &gap),
-                None => row::show(ui, scene, &line),
+                Some(gap) => gap_row::show(ui, frame, &line, &gap),
+                None => row::show(ui, frame, &line),
             };
             if response.contains_pointer() {
                 hovered = Some(id);
@@ -217,18 +217,18 @@ fn scroll_bar(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab) -> Option<(Rect
     let share = |part: f64, whole: f64| (part / whole).clamp(0.0, 1.0) as f32;
     let shown = share(table.height, float(rows) * f64::from(ROW));
     let length = (track.height() * shown).max(MIN_HANDLE_HEIGHT).min(track.height());
-    let room = (track.height() - length).max(1.0);
+    let travel = (track.height() - length).max(1.0);
     let bar = ui.interact(track.expand2(egui::vec2(2.0, 0.0)), ui.unique_id().with("bar"), Sense::CLICK | Sense::DRAG);
-    let top = track.top() + room * share(table.offset, farthest);
+    let top = track.top() + travel * share(table.offset, farthest);
     if let Some(pointer) = bar.interact_pointer_pos().filter(|_| bar.is_pointer_button_down_on()) {
         let inside = (top..=top + length).contains(&pointer.y);
         let grabbed = *table.grab_offset.get_or_insert(if inside { pointer.y - top } else { length / 2.0 });
-        let offset = f64::from((pointer.y - grabbed - track.top()) / room) * farthest;
+        let offset = f64::from((pointer.y - grabbed - track.top()) / travel) * farthest;
         table.scroll_to(offset, activities, view);
     } else {
         table.grab_offset = None;
     }
-    let top = track.top() + room * share(table.offset, farthest);
+    let top = track.top() + travel * share(table.offset, farthest);
     let handle = Rect::from_min_size(pos2(track.left(), top), egui::vec2(track.width(), length));
     let hot = bar.hovered() || table.grab_offset.is_some();
     Some((handle, if hot { palette.field_stroke } else { palette.stroke_strong }))

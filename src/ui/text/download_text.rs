@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::engine::DownloadProgress;
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 
 use super::{bytes, coarse, seconds_left};
 
@@ -37,5 +37,5 @@ pub(crate) fn in_line(place: usize) -> String {
 
 /// The last part of a path, with either kind of separator, for display.
 pub(crate) fn file_name(path: &str) -> Cow<'_, str> {
-    visible(path.rsplit(['/', '\\']).next().unwrap_or(path))
+    sanitize(path.rsplit(['/', '\\']).next().unwrap_or(path))
 }

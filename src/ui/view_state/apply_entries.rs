@@ -1,7 +1,7 @@
 //! Applies entries to the activities, and collects what else the window has to update.
 
 use crate::activity::{Activities, Entry, Fact, LOOKUP_BATCH, LocalEvent, Status, StatusFilter};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::platform::desktop_notifications::PendingNotifications;
 
 use super::completeness::Completeness;
@@ -89,8 +89,8 @@ pub(crate) fn last_failed(activities: &Activities, entries: &[Entry]) -> String 
         (activity.status() == Status::Failed).then(|| {
             let label = crate::ui::text::activity_label::label_of(&activity);
             let what = if label.is_empty() { activity.id() } else { label };
-            let (what, why) = (visible(&what).into_owned(), activity.message());
-            if why.is_empty() { what } else { format!("{what}, {}", visible(&why)) }
+            let (what, why) = (sanitize(&what).into_owned(), activity.message());
+            if why.is_empty() { what } else { format!("{what}, {}", sanitize(&why)) }
         })
     });
     last.unwrap_or_default()

@@ -121,9 +121,9 @@ impl Completeness {
     }
 
     /// The text of the status bar.
-    pub(crate) fn summary(&self, is_live: bool, scene: &FrameContext) -> CompletenessSummary {
+    pub(crate) fn summary(&self, is_live: bool, frame: &FrameContext) -> CompletenessSummary {
         let warning = |words| CompletenessSummary { words, warns: true };
-        let at = |moment| clock_time(moment, scene.now, &scene.zone);
+        let at = |moment| clock_time(moment, frame.now, &frame.zone);
         match (self.lasting, self.since.or(self.known_from.max(self.floor)).max(self.claims_from)) {
             (Some(from), _) => warning(format!("Not receiving since {}", at(from))),
             _ if !is_live => warning("Not receiving".to_owned()),
@@ -142,7 +142,7 @@ impl Completeness {
             }
             _ if self.competing.is_some() => warning("Completeness not known".to_owned()),
             (None, Some(since)) => {
-                let since = clock_minute(since, scene.now, &scene.zone);
+                let since = clock_minute(since, frame.now, &frame.zone);
                 CompletenessSummary { words: format!("No acknowledgement missing since {since}"), warns: false }
             }
             (None, None) => CompletenessSummary { words: "Nothing received yet".to_owned(), warns: false },
@@ -170,7 +170,6 @@ mod tests {
 
     use super::*;
 
-    /// REVIEW A8.
     #[test]
     fn a_recovered_gap_counts_again_if_a_command_in_it_opens_again() {
         let gap = Gap {
@@ -181,7 +180,7 @@ mod tests {
             requests: 0,
             open_requests: Vec::new(),
         };
-        let told = |status| Fact::StatusChecked(StatusCheck::Known { status, text: None });
+        let reported = |status| Fact::StatusChecked(StatusCheck::Known { status, text: None });
         let (mut activities, mut completeness) = (Activities::new(Duration::from_mins(10)), Completeness::default());
         let mut gaps_after = |seq, key: ActivityKey, fact| {
             let entry = Entry { seq: Seq(seq), ..Entry::local(Timestamp(1), key, fact) };
@@ -191,9 +190,9 @@ mod tests {
             completeness.gaps
         };
         let command = || ActivityKey::Command("c".into());
-        assert_eq!(gaps_after(1, command(), told(CommandStatus::Pending)), 0);
+        assert_eq!(gaps_after(1, command(), reported(CommandStatus::Pending)), 0);
         assert_eq!(gaps_after(2, ActivityKey::Gap("g".into()), Fact::Gap(gap)), 1);
-        assert_eq!(gaps_after(3, command(), told(CommandStatus::Other(7))), 0);
-        assert_eq!(gaps_after(4, command(), told(CommandStatus::Pending)), 1);
+        assert_eq!(gaps_after(3, command(), reported(CommandStatus::Other(7))), 0);
+        assert_eq!(gaps_after(4, command(), reported(CommandStatus::Pending)), 1);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct PendingEntries {
     /// How many entries of the first batch are already applied.
     applied: usize,
     /// Total number of pending entries.
-    left: usize,
+    remaining: usize,
     /// Approximate size of the batches, in bytes.
     weight: usize,
 }
@@ -45,7 +45,7 @@ pub(crate) struct PendingEntries {
 impl PendingEntries {
     /// Number of pending entries.
     pub(crate) fn len(&self) -> usize {
-        self.left
+        self.remaining
     }
 
     /// Approximate size of the pending entries, in bytes.
@@ -59,7 +59,7 @@ impl PendingEntries {
 
     /// Appends a batch.
     pub(crate) fn push(&mut self, batch: Batch) {
-        self.left += batch.entries().len();
+        self.remaining += batch.entries().len();
         self.weight = self.weight.saturating_add(batch.weight());
         self.batches.push_back(batch);
     }
@@ -75,8 +75,8 @@ impl PendingEntries {
     ) -> ApplySummary {
         let mut changed = ApplySummary::default();
         while let Some(batch) = self.batches.front().filter(|_| go_on()) {
-            let left = batch.entries().len().saturating_sub(self.applied);
-            let in_hand = left.min(SLICE);
+            let remaining = batch.entries().len().saturating_sub(self.applied);
+            let in_hand = remaining.min(SLICE);
             match batch {
                 Batch::Committed(entries) => {
                     let now = entries.get(self.applied..self.applied + in_hand).unwrap_or_default();
@@ -86,16 +86,16 @@ impl PendingEntries {
                     }
                 }
                 Batch::Restored(entries, is_last) => {
-                    let now = entries.get(left - in_hand..left).unwrap_or_default();
+                    let now = entries.get(remaining - in_hand..remaining).unwrap_or_default();
                     super::apply_entries::apply_restored(activities, completeness, now);
-                    if left == in_hand {
+                    if remaining == in_hand {
                         changed.add(ApplySummary::restored(*is_last));
                     }
                 }
             }
-            self.left -= in_hand;
+            self.remaining -= in_hand;
             self.applied += in_hand;
-            if left == in_hand {
+            if remaining == in_hand {
                 let done = self.batches.pop_front();
                 self.weight = self.weight.saturating_sub(done.map_or(0, |batch| batch.weight()));
                 self.applied = 0;

@@ -15,8 +15,8 @@ impl Unpersisted {
 
     /// Removes `count` messages from number `from` on, which the journal has stored now.
     pub(crate) fn remove_persisted(&mut self, from: Seq, count: u64) {
-        let kept = from.0..from.0.saturating_add(count);
-        self.0.retain(|entry| !kept.contains(&entry.seq.0));
+        let persisted = from.0..from.0.saturating_add(count);
+        self.0.retain(|entry| !persisted.contains(&entry.seq.0));
     }
 
     /// The messages of one activity.

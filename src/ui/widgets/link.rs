@@ -20,9 +20,9 @@ pub(crate) fn link(ui: &Ui, rect: Rect, id: Id, name: &str, face: TextRole, stan
     }
     let at = pos2(rect.left(), rect.center().y);
     let text = widgets::text(ui, at, name, face, palette.text, rect.width());
-    let room = rect.right() - text.right() - 12.0;
-    if room > 24.0 {
-        widgets::text(ui, pos2(text.right() + 10.0, at.y), standing, TextRole::Small, palette.muted, room);
+    let space = rect.right() - text.right() - 12.0;
+    if space > 24.0 {
+        widgets::text(ui, pos2(text.right() + 10.0, at.y), standing, TextRole::Small, palette.muted, space);
     }
     response.on_hover_text(whole).clicked()
 }

@@ -403,8 +403,8 @@ impl<'a> Button<'a> {
             x += self.icon_size + self.gap();
         }
         if !self.text.is_empty() {
-            let room = if self.widest.is_finite() { rect.right() - self.padding - x } else { f32::INFINITY };
-            x = text(ui, pos2(x, middle), self.text, self.face_of_text(), ink, room).right() + 6.0;
+            let space = if self.widest.is_finite() { rect.right() - self.padding - x } else { f32::INFINITY };
+            x = text(ui, pos2(x, middle), self.text, self.face_of_text(), ink, space).right() + 6.0;
         }
         if let Some(trailing) = &self.trailing {
             if self.style == ButtonStyle::MenuItem {

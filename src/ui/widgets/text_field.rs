@@ -66,7 +66,7 @@ impl<'a> Field<'a> {
     pub(crate) fn show(self, ui: &mut Ui, rect: Rect, value: &mut String) -> Response {
         let palette = Palette::of(ui.style());
         ui.painter().rect_filled(rect, theme::RADIUS, palette.field);
-        let room = Rect::from_min_max(
+        let text_rect = Rect::from_min_max(
             pos2(rect.left() + self.margins.0, rect.top()),
             pos2(rect.right() - self.margins.1, rect.bottom()),
         );
@@ -82,20 +82,20 @@ impl<'a> Field<'a> {
             .hint_text(egui::RichText::new(self.hint).font(self.face.font()).color(palette.muted))
             .password(self.secret == Secret::Hidden)
             .frame(Frame::NONE)
-            .desired_width(room.width())
-            .min_size(vec2(room.width(), room.height()))
+            .desired_width(text_rect.width())
+            .min_size(vec2(text_rect.width(), text_rect.height()))
             .align(egui::Align2::LEFT_CENTER)
             .interactive(self.enabled);
         if self.error_range.is_some() {
             edit = edit.layouter(&mut layouter);
         }
-        let mut place = ui.new_child(UiBuilder::new().max_rect(room).id_salt(self.id));
+        let mut place = ui.new_child(UiBuilder::new().max_rect(text_rect).id_salt(self.id));
         if !self.enabled {
             // The colours already show that the field is disabled, and have to stay readable.
             place.visuals_mut().disabled_alpha = 1.0;
             place.disable();
         }
-        let response = place.put(room, edit).accessible_name(self.name);
+        let response = place.put(text_rect, edit).accessible_name(self.name);
         if self.secret != Secret::No {
             // For screen readers it is a password field, even while the secret is visible.
             ui.ctx().accesskit_node_builder(response.id, |node| {

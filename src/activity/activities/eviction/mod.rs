@@ -8,8 +8,8 @@ mod tests;
 
 use std::hash::BuildHasher as _;
 
+use crate::activity::activity_values::Activity;
 use crate::activity::entry::{ActivityKey, Entry, Kind, Seq};
-use crate::activity::read::Activity;
 use crate::activity::row::{DataColumns, Row};
 use crate::activity::stats::summary::Outcome;
 use crate::activity::status::Status;
@@ -111,12 +111,12 @@ impl Activities {
     }
 
     fn evict_now(&mut self, budget: usize) -> bool {
-        let mut left = budget;
-        while left > 0
+        let mut remaining = budget;
+        while remaining > 0
             && self.excess() > 0
             && let Some((place, at)) = self.eviction.late.pop_first()
         {
-            left -= 1;
+            remaining -= 1;
             if self.place(at) == place && self.can_be_evicted(at) {
                 let index = self.order.partition_point(|&other| self.place(other) < place);
                 self.remove_rows(index, index + 1, 1, Self::can_be_evicted, true);
@@ -125,7 +125,7 @@ impl Activities {
         }
         let (from, most) = (self.eviction.passed, self.excess());
         if most > 0 {
-            let end = self.order.len().min(from.saturating_add(left));
+            let end = self.order.len().min(from.saturating_add(remaining));
             self.eviction.passed = self.remove_rows(from, end, most, Self::can_be_evicted, true);
         }
         self.excess() > 0 && (self.eviction.passed < self.order.len() || !self.eviction.late.is_empty())
@@ -141,7 +141,7 @@ impl Activities {
         is_removable: fn(&Self, u32) -> bool,
         to_journal: bool,
     ) -> usize {
-        let (mut index, mut kept, mut gone) = (from, from, 0);
+        let (mut index, mut retained, mut gone) = (from, from, 0);
         while index < end
             && gone < most
             && let Some(&at) = self.order.get(index)
@@ -151,14 +151,14 @@ impl Activities {
                 self.remove_row(at, to_journal);
                 gone += 1;
             } else {
-                if let Some(place) = self.order.get_mut(kept) {
+                if let Some(place) = self.order.get_mut(retained) {
                     *place = at;
                 }
-                kept += 1;
+                retained += 1;
             }
         }
-        self.order.drain(kept..index);
-        kept
+        self.order.drain(retained..index);
+        retained
     }
 
     /// Whether a row may be evicted: it is settled and, if it failed, was read.

@@ -14,7 +14,7 @@ use crate::activity::stats::completeness::StatusAnswer;
 use crate::activity::stats::summary::TimeRange;
 use crate::activity::status::{Status, StatusFilter};
 use crate::activity::time::timestamp::Timestamp;
-use crate::activity::view::order::Column;
+use crate::activity::view::sort_order::SortKey;
 use crate::activity::view::{Refresh, View};
 use crate::protocol::Incoming;
 use crate::protocol::incoming::parse;
@@ -413,7 +413,7 @@ proptest! {
                 Step::Pause(true) => view.pause(&small),
                 Step::Pause(false) => view.resume(),
                 Step::Sort(which) => view.set_sort(
-                    [None, Some((Column::Message, false)), Some((Column::Status, true)), Some((Column::Id, false)), Some((Column::Label, true))]
+                    [None, Some((SortKey::Message, false)), Some((SortKey::Status, true)), Some((SortKey::Id, false)), Some((SortKey::Label, true))]
                         [usize::from(which)],
                 ),
                 Step::Filter(which) => view.set_filter(Filter::parse(["", "status:failed", "text", "label:1"][usize::from(which)]).unwrap()),

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::activity::activity_values::Activity;
 use crate::activity::collections::interner::{Interner, TextId, cut};
 use crate::activity::entry::Kind;
-use crate::activity::read::Activity;
 use crate::activity::row::CommandState;
 use crate::activity::time::timestamp::Timestamp;
 

@@ -83,11 +83,11 @@ proptest! {
     /// After additions and removals in any order, the result equals a fresh count of the rest.
     #[test]
     fn incremental_counts_equal_a_full_count(
-        deeds in prop::collection::vec((any_outcome(), prop::option::of(0_usize..80)), 1..80),
+        changes in prop::collection::vec((any_outcome(), prop::option::of(0_usize..80)), 1..80),
     ) {
         let mut outcomes = Outcomes::default();
         let mut left: Vec<Outcome> = Vec::new();
-        for (outcome, removes) in deeds {
+        for (outcome, removes) in changes {
             if let Some(at) = removes.filter(|at| *at < left.len()) {
                 let gone = left.swap_remove(at);
                 outcomes.remove(gone);

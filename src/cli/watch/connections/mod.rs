@@ -22,7 +22,7 @@ const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 const SIGN_IN_PAUSE: Duration = Duration::from_secs(3);
 /// The connections of the watched profiles.
 pub(crate) struct Connections {
-    guest: Option<EnvProfile>,
+    env_profile: Option<EnvProfile>,
     /// The name given with `--profile`, if only one profile is watched.
     only: Option<String>,
     statuses: ConnectionStatuses,
@@ -38,10 +38,10 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// The connections of the profiles that are about to connect.
-    pub(crate) fn new(guest: Option<EnvProfile>, settings: &Settings, only: Option<&str>) -> Self {
+    pub(crate) fn new(env_profile: Option<EnvProfile>, settings: &Settings, only: Option<&str>) -> Self {
         let mut statuses = ConnectionStatuses::default();
-        match &guest {
-            Some(guest) => statuses.start(guest.profile.id),
+        match &env_profile {
+            Some(env_profile) => statuses.start(env_profile.profile.id),
             None => {
                 for profile in settings.profiles.iter().filter(|profile| only.is_none_or(|name| profile.name == name)) {
                     statuses.start(profile.id);
@@ -58,10 +58,10 @@ impl Connections {
                 }
             }
         }
-        let sign_in_at = guest.as_ref().map(|_now| Instant::now());
+        let sign_in_at = env_profile.as_ref().map(|_now| Instant::now());
         let deadline = Some(Instant::now() + FIRST_CONNECTION_TIMEOUT);
         let only = only.map(str::to_owned);
-        Self { guest, only, statuses, deadline, sign_in_at, seen: BTreeMap::new(), problem: 0 }
+        Self { env_profile, only, statuses, deadline, sign_in_at, seen: BTreeMap::new(), problem: 0 }
     }
 
     /// When the next action is due.
@@ -72,13 +72,13 @@ impl Connections {
     /// The sign-in of the environment's profile, if it is due.
     pub(crate) fn sign_in_now(&mut self) -> Option<SignIn> {
         self.sign_in_at.take_if(|due| *due <= Instant::now())?;
-        let EnvProfile { profile, password } = self.guest.as_ref()?;
+        let EnvProfile { profile, password } = self.env_profile.as_ref()?;
         Some(SignIn { profile: profile.clone(), credential: Credential::Password(password.clone()) })
     }
 
     /// Schedules another sign-in after a failure.
     pub(crate) fn schedule_sign_in(&mut self) {
-        self.sign_in_at = self.guest.as_ref().map(|_later| Instant::now() + SIGN_IN_PAUSE);
+        self.sign_in_at = self.env_profile.as_ref().map(|_later| Instant::now() + SIGN_IN_PAUSE);
     }
 
     /// The error to end with, if it is time to end.
@@ -150,19 +150,19 @@ impl Connections {
                 self.on_connection_state(names, profile, state, lines);
             }
         }
-        if now.token == TokenStatus::Absent && self.guest.is_none() {
+        if now.token == TokenStatus::Absent && self.env_profile.is_none() {
             self.on_no_token(names, profile);
         }
     }
 
     /// Whether the profile with this name is watched.
     fn is_named(&self, name: &str) -> bool {
-        self.guest.is_none() && self.only.as_deref().is_none_or(|only| only == name)
+        self.env_profile.is_none() && self.only.as_deref().is_none_or(|only| only == name)
     }
 
     fn is_watched(&self, names: &ProfileNames, profile: ProfileId) -> bool {
-        match &self.guest {
-            Some(guest) => guest.profile.id == profile,
+        match &self.env_profile {
+            Some(env_profile) => env_profile.profile.id == profile,
             None => self.only.as_deref().is_none_or(|only| names.find(only) == Some(profile)),
         }
     }
@@ -176,7 +176,7 @@ impl Connections {
     ) {
         lines.push(format!("{}: {}", names.name(profile), describe(state)));
         let expired = matches!(state, ConnectionState::TokenRefused { .. }) && self.statuses.was_joined(profile);
-        if expired && self.guest.is_some() {
+        if expired && self.env_profile.is_some() {
             // The token worked and has expired; the password is still available.
             self.statuses.start(profile);
             self.sign_in_at = Some(Instant::now());

@@ -78,11 +78,16 @@ fn apply(status: &mut EngineStatus, change: Change) {
 }
 
 /// The last line printed of each profile's connection.
-type Said = BTreeMap<ProfileId, String>;
+type Printed = BTreeMap<ProfileId, String>;
 
 /// Looks, and checks that every line printed is true now and about a watched profile.
-fn update_and_check(connections: &mut Connections, status: &EngineStatus, names: &mut ProfileNames, said: &mut Said) {
-    said.retain(|profile, _| status.profiles.contains_key(profile));
+fn update_and_check(
+    connections: &mut Connections,
+    status: &EngineStatus,
+    names: &mut ProfileNames,
+    printed: &mut Printed,
+) {
+    printed.retain(|profile, _| status.profiles.contains_key(profile));
     for line in connections.update(status, names, |_included| {}) {
         let of = status.profiles.iter().find(|(profile, now)| {
             let state = now.connection.as_ref().map(describe);
@@ -90,19 +95,19 @@ fn update_and_check(connections: &mut Connections, status: &EngineStatus, names:
                 && state.is_some_and(|state| line == format!("{}: {state}", names.name(**profile)))
         });
         let (profile, now) = of.unwrap_or_else(|| panic!("{line:?} is not true: {status:#?}"));
-        said.insert(*profile, describe(now.connection.as_ref().unwrap()));
+        printed.insert(*profile, describe(now.connection.as_ref().unwrap()));
     }
 }
 
 #[test]
 fn signing_in_again_depends_on_the_kind_of_the_failure_and_not_on_its_text() {
-    let said = || RestError::Unauthorised("Try later".to_owned());
-    let (refused, not_asked) = (SignInError::TokenRefused(said()), SignInError::NotAsked(said()));
+    let refusal = || RestError::Unauthorised("Try later".to_owned());
+    let (refused, not_asked) = (SignInError::TokenRefused(refusal()), SignInError::NotAsked(refusal()));
     assert_eq!(refused.to_string(), not_asked.to_string(), "the same words");
     for (why, ends) in [(refused, true), (not_asked, false)] {
         let profile = profile(0);
-        let guest = EnvProfile { profile: profile.clone(), password: "p".to_owned().into() };
-        let mut connections = Connections::new(Some(guest), &Settings::default(), None);
+        let env_profile = EnvProfile { profile: profile.clone(), password: "p".to_owned().into() };
+        let mut connections = Connections::new(Some(env_profile), &Settings::default(), None);
         assert!(connections.sign_in_now().is_some(), "it does not sign in");
         let mut status = EngineStatus::default();
         let sign_in = Some(SignInStatus { number: 1, state: SignInState::Failed(Arc::new(why)) });
@@ -120,25 +125,25 @@ proptest! {
         let all = Settings { profiles: (0..NAMES.len()).map(profile).collect(), ..Settings::default() };
         let mut connections = Connections::new(None, &all, only);
         // No names are known at first.
-        let (mut names, mut said) = (ProfileNames::default(), Said::new());
+        let (mut names, mut printed) = (ProfileNames::default(), Printed::new());
         let mut status = EngineStatus::default();
         for (change, looks) in changes {
             apply(&mut status, change);
             if looks {
-                update_and_check(&mut connections, &status, &mut names, &mut said);
+                update_and_check(&mut connections, &status, &mut names, &mut printed);
             }
         }
         status.settings = Some(Arc::new(all));
-        update_and_check(&mut connections, &status, &mut names, &mut said);
+        update_and_check(&mut connections, &status, &mut names, &mut printed);
 
         let watched = |number: &usize| only.is_none_or(|only| NAMES[*number] == only);
         for number in (0..NAMES.len()).filter(watched) {
             let profile = profile(number).id;
             let state = status.profiles.get(&profile).and_then(|now| now.connection.clone());
-            match (&state, said.get(&profile)) {
+            match (&state, printed.get(&profile)) {
                 // The state is unknown, or only the initial one.
                 (None, _) | (Some(ConnectionState::SignedOut), None) => {}
-                (state, said) => prop_assert_eq!(said.cloned(), state.as_ref().map(describe), "{}", NAMES[number]),
+                (state, printed) => prop_assert_eq!(printed.cloned(), state.as_ref().map(describe), "{}", NAMES[number]),
             }
         }
         // `watch` ends exactly if no profile can be watched any more.

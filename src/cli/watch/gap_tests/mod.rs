@@ -75,7 +75,7 @@ fn known(status: i64) -> StatusCheck {
 }
 
 /// A journal, a window, and a `watch` that follows the journal.
-struct Bench {
+struct Fixture {
     folder: tempfile::TempDir,
     journal: Journal,
     runtime: tokio::runtime::Runtime,
@@ -98,7 +98,7 @@ fn watch(folder: &Path, clock: &Arc<AtomicI64>, rows: usize) -> Model {
     watch
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(folder.path()).unwrap().journal;
@@ -293,9 +293,9 @@ fn of_window(window: &mut Activities, now: Timestamp) -> BTreeMap<String, String
         let seen = window.get(row).unwrap().updated();
         Record::of_gap(profile().to_string(), &gap, seen, TimeReference::EXACT).json()
     };
-    let mut told = by_begin(window.gaps().map(line).collect());
-    told.extend(open_rows(window));
-    told
+    let mut lines = by_begin(window.gaps().map(line).collect());
+    lines.extend(open_rows(window));
+    lines
 }
 
 fn of_export(folder: &Path, messages: bool, now: Timestamp) -> BTreeMap<String, String> {
@@ -303,20 +303,20 @@ fn of_export(folder: &Path, messages: bool, now: Timestamp) -> BTreeMap<String, 
     let lines = |export: &Export| by_begin(exported(folder, export));
     if messages {
         // With `messages` a line shows what its message says; compare only the gaps, and take open rows from the other export.
-        let mut told = lines(&Export { filter: Filter::parse("kind:gap").unwrap(), ..export.clone() });
-        told.extend(
+        let mut gaps = lines(&Export { filter: Filter::parse("kind:gap").unwrap(), ..export.clone() });
+        gaps.extend(
             lines(&Export { messages: false, ..export })
                 .into_iter()
                 .filter(|(id, _)| id.contains('-') && !id.contains(':')),
         );
-        return told;
+        return gaps;
     }
     lines(&export)
 }
 
 /// Takes the printed lines since the last call, and returns their messages.
-fn messages(bench: &mut Bench) -> Vec<String> {
-    let lines = std::mem::take(&mut bench.printed);
+fn messages(fixture: &mut Fixture) -> Vec<String> {
+    let lines = std::mem::take(&mut fixture.printed);
     lines
         .iter()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["message"].as_str().unwrap().to_owned())
@@ -325,58 +325,58 @@ fn messages(bench: &mut Bench) -> Vec<String> {
 
 #[test]
 fn a_gap_is_printed_again_when_its_numbers_change_but_not_for_each_command() {
-    let mut bench = Bench::new();
-    bench.write_all((0..100).map(|number| command(&format!("c-{number}"), 1)).collect());
-    bench.lose(1_000);
-    bench.pass(20);
-    bench.join(1_000, false);
-    assert_eq!(messages(&mut bench).len(), 2, "one when it begins and one when it ends");
+    let mut fixture = Fixture::new();
+    fixture.write_all((0..100).map(|number| command(&format!("c-{number}"), 1)).collect());
+    fixture.lose(1_000);
+    fixture.pass(20);
+    fixture.join(1_000, false);
+    assert_eq!(messages(&mut fixture).len(), 2, "one when it begins and one when it ends");
     // A minute in which more than one command a second settles.
     for number in 0..99 {
-        bench.write(command(&format!("c-{number}"), 2));
+        fixture.write(command(&format!("c-{number}"), 2));
         if number % 2 == 0 {
-            bench.pass(1);
+            fixture.pass(1);
         }
     }
     // The lines that were held back are printed once nothing else arrives.
-    bench.pass(11);
-    let lines = messages(&mut bench);
+    fixture.pass(11);
+    let lines = messages(&mut fixture);
     assert!((3..=7).contains(&lines.len()), "{lines:?}");
     assert!(lines.iter().all(|line| line.contains("acknowledgements may be missing")), "{lines:?}");
     let last = "Disconnected: acknowledgements may be missing, 99 of 100 recovered";
     assert_eq!(lines.last().map(String::as_str), Some(last));
-    bench.pass(60);
-    assert_eq!(messages(&mut bench), [""; 0], "nothing has changed");
+    fixture.pass(60);
+    assert_eq!(messages(&mut fixture), [""; 0], "nothing has changed");
     // The last line is not delayed.
-    bench.write(command("c-99", 2));
-    assert_eq!(messages(&mut bench), ["Disconnected: nothing known is missing, 100 of 100 recovered"]);
-    bench.write(command("another", 2));
-    bench.pass(60);
-    assert_eq!(messages(&mut bench), [""; 0]);
+    fixture.write(command("c-99", 2));
+    assert_eq!(messages(&mut fixture), ["Disconnected: nothing known is missing, 100 of 100 recovered"]);
+    fixture.write(command("another", 2));
+    fixture.pass(60);
+    assert_eq!(messages(&mut fixture), [""; 0]);
 }
 
 #[test]
 fn a_suspected_consumer_withdraws_the_claim_without_a_flood_of_lines() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     for number in 0..50 {
-        bench.lose(1_000 + number);
-        bench.pass(1);
-        bench.join(1_000 + number, false);
+        fixture.lose(1_000 + number);
+        fixture.pass(1);
+        fixture.join(1_000 + number, false);
     }
-    bench.pass(100);
-    bench.write(command("taken", 1));
-    bench.write(status_checked("taken", known(2)));
-    messages(&mut bench);
-    bench.pass(9);
-    assert_eq!(messages(&mut bench).len(), 0, "the socket may still say so");
-    bench.pass(2);
-    let lines = messages(&mut bench);
+    fixture.pass(100);
+    fixture.write(command("taken", 1));
+    fixture.write(status_checked("taken", known(2)));
+    messages(&mut fixture);
+    fixture.pass(9);
+    assert_eq!(messages(&mut fixture).len(), 0, "the socket may still say so");
+    fixture.pass(2);
+    let lines = messages(&mut fixture);
     assert!(lines.iter().all(|line| line.contains("another client may take messages")), "{lines:?}");
     let mut count = lines.len();
     assert!((1..=20).contains(&count), "{count} lines at once");
     for _ in 0..4 {
-        bench.pass(11);
-        count += messages(&mut bench).len();
+        fixture.pass(11);
+        count += messages(&mut fixture).len();
     }
     assert_eq!(count, 50, "each gap once");
 }

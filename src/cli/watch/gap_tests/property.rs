@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-impl Bench {
+impl Fixture {
     fn key(kind: &str, number: u8) -> ActivityKey {
         let id = format!("{kind}-{number}");
         if kind == "c" { ActivityKey::Command(id.as_str().into()) } else { ActivityKey::Data(id.as_str().into()) }
@@ -130,14 +130,14 @@ proptest! {
         steps in prop::collection::vec((step(), prop_oneof![4 => 0..40_i64, 1 => 2_000..8_000_i64]), 1..40),
         later in prop::sample::select(vec![0_i64, 5, 60, 3_700]),
     ) {
-        let mut bench = Bench::new();
+        let mut fixture = Fixture::new();
         for (step, pause) in &steps {
-            bench.pass(*pause);
-            bench.take(step);
+            fixture.pass(*pause);
+            fixture.take(step);
         }
         let purged = steps.iter().any(|(step, _)| matches!(step, Step::Purge));
         // A purge can remove whether an outcome was received, so look after the hour in which that counts.
-        let [window, others @ ..] = bench.final_lines(if purged { later + 3_700 } else { later });
+        let [window, others @ ..] = fixture.final_lines(if purged { later + 3_700 } else { later });
         let names =
             ["the window after a restart", "export", "export --messages", "watch", "watch with few rows in memory"];
         for (lines, view) in others.iter().zip(names) {

@@ -151,8 +151,8 @@ impl Model {
         if self.next > end {
             return self.read_older();
         }
-        let left = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
-        let chunk = archive.entries_from(self.next, CHUNK.min(left))?;
+        let remaining = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
+        let chunk = archive.entries_from(self.next, CHUNK.min(remaining))?;
         // A deleted profile leaves unused sequence numbers.
         let more = chunk.len() == CHUNK;
         for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq <= end) {
@@ -187,10 +187,10 @@ impl Model {
         }
         let Some((profile, before, most)) = older.pop() else { return Ok(false) };
         let entries = archive.keys_before(profile, before, OLDER_CHUNK)?;
-        let left = most.saturating_sub(entries.len());
-        let oldest = entries.last().map(|(seq, _)| *seq).filter(|_| left > 0);
+        let remaining = most.saturating_sub(entries.len());
+        let oldest = entries.last().map(|(seq, _)| *seq).filter(|_| remaining > 0);
         if let Some(oldest) = oldest {
-            older.push((profile, oldest, left));
+            older.push((profile, oldest, remaining));
         }
         self.of(profile).index_older(&entries, oldest.is_none());
         self.complete(profile)?;

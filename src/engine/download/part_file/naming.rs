@@ -78,11 +78,11 @@ mod tests {
             rename_new_with(file(folder.path()), &to, refuse).unwrap();
             assert_eq!(fs::read(&to).unwrap(), b"whole", "{refusal:?}");
             fs::write(&to, "mine").unwrap();
-            let (kept, error) = rename_new_with(file(folder.path()), &to, refuse).unwrap_err();
+            let (part, error) = rename_new_with(file(folder.path()), &to, refuse).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{refusal:?}");
-            assert_eq!(fs::read(kept.path()).unwrap(), b"whole");
+            assert_eq!(fs::read(part.path()).unwrap(), b"whole");
             assert_eq!(fs::read(&to).unwrap(), b"mine", "another file was replaced");
-            drop(kept);
+            drop(part);
             assert_eq!(names_in(folder.path()), ["data.bin"]);
         }
     }
@@ -91,8 +91,8 @@ mod tests {
     fn a_failed_rename_leaves_no_file_behind() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("x".repeat(300));
-        let (kept, _error) = rename_new(file(folder.path()), &to).unwrap_err();
-        drop(kept);
+        let (part, _error) = rename_new(file(folder.path()), &to).unwrap_err();
+        drop(part);
         assert_eq!(names_in(folder.path()), [""; 0]);
     }
 }

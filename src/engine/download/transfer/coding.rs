@@ -173,8 +173,8 @@ impl Read for Unzstd {
             if read > 0 || into.is_empty() {
                 return Ok(read);
             }
-            let told = self.decoder.get_checksum_from_data();
-            if told.is_some() && told != self.decoder.get_calculated_checksum() {
+            let stored = self.decoder.get_checksum_from_data();
+            if stored.is_some() && stored != self.decoder.get_calculated_checksum() {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "its checksum is another"));
             }
             self.in_frame = false;

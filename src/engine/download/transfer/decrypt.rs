@@ -65,9 +65,9 @@ fn process_once(
     file.read_exact(&mut iv)?;
     let mut opening = Opening::new(key, iv);
     let mut piece = vec![0_u8; CHUNK_SIZE];
-    let mut left = length;
-    while left > 0 {
-        let take = usize::try_from(left).unwrap_or(CHUNK_SIZE).min(CHUNK_SIZE);
+    let mut remaining = length;
+    while remaining > 0 {
+        let take = usize::try_from(remaining).unwrap_or(CHUNK_SIZE).min(CHUNK_SIZE);
         let bytes = piece.get_mut(..take).ok_or(NotOpened::NotEncrypted)?;
         file.read_exact(bytes)?;
         opening.hash(bytes);
@@ -75,7 +75,7 @@ fn process_once(
             opening.stream.apply_keystream(bytes);
             write(bytes)?;
         }
-        left -= take as u64;
+        remaining -= take as u64;
     }
     let mut tag = [0_u8; TAG_SIZE];
     file.read_exact(&mut tag)?;

@@ -64,10 +64,10 @@ impl<S> WriterHandle<S> {
 
 /// Creates both sides.
 pub(crate) fn channel<S>() -> (WriterHandle<S>, WritePending<S>) {
-    let (told, full) = watch::channel(false);
+    let (full_sender, full) = watch::channel(false);
     // Full: one move is already requested, and that one counts.
     let (desired_state, moves) = sync_channel(1);
-    (WriterHandle { full, moves: desired_state }, WritePending { full: told, moves })
+    (WriterHandle { full, moves: desired_state }, WritePending { full: full_sender, moves })
 }
 
 impl<S: WriterTask> WritePending<S> {

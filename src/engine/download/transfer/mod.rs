@@ -128,9 +128,9 @@ impl DownloadJob {
                 Err(what) => return Err(transfer_failed(what, received, total)),
             };
             received = received.saturating_add(piece.len() as u64);
-            let room = loop {
+            let permit = loop {
                 tokio::select! {
-                    room = chunks.reserve() => break room,
+                    permit = chunks.reserve() => break permit,
                     order = control.next_command() => {
                         self.execute_command(order, place, total, (patience, Some(&chunks)), control).await?;
                     }
@@ -138,8 +138,8 @@ impl DownloadJob {
                 }
             };
             // The writer stopped; its result says why.
-            let Ok(room) = room else { return Ok(()) };
-            room.send(piece);
+            let Ok(permit) = permit else { return Ok(()) };
+            permit.send(piece);
             if meter.add(received, Instant::now()) {
                 self.publish_progress(place.destination, meter, total, DownloadStage::Receiving);
             }

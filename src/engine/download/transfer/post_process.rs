@@ -56,8 +56,8 @@ impl DownloadJob {
         let name = std::mem::take(&mut spot.name);
         spot.name = part_file::with_extension(&name, ".encrypted");
         spot.replace = false;
-        let (name, kept) = (name.display().to_string(), spot.name.display().to_string());
-        self.notice(Severity::Warning, NoticeReason::NotDecrypted { name, why: why.into(), kept }, None);
+        let (name, kept_name) = (name.display().to_string(), spot.name.display().to_string());
+        self.notice(Severity::Warning, NoticeReason::NotDecrypted { name, why: why.into(), kept_name }, None);
         Some(part)
     }
 
@@ -80,8 +80,9 @@ impl DownloadJob {
         let name = std::mem::take(&mut destination.name);
         destination.name = part_file::with_extension(&name, outermost.extension());
         destination.replace = false;
-        let (name, kept) = (name.display().to_string(), destination.name.display().to_string());
-        let reason = NoticeReason::NotDecompressed { name, coding: outermost.name().to_owned(), why: why.into(), kept };
+        let (name, kept_name) = (name.display().to_string(), destination.name.display().to_string());
+        let reason =
+            NoticeReason::NotDecompressed { name, coding: outermost.name().to_owned(), why: why.into(), kept_name };
         self.notice(Severity::Warning, reason, None);
         Some((part, false))
     }

@@ -45,7 +45,7 @@ use super::*;
 const LONG_AFTER: Duration = Duration::from_hours(2);
 
 /// A running transfer, and its server.
-struct Bench {
+struct Fixture {
     idle: IdleTimeout,
     server: WebSocketStream<DuplexStream>,
     ended: Task<Result<(), DownloadError>>,
@@ -53,7 +53,7 @@ struct Bench {
     _journal: TestJournal,
 }
 
-impl Bench {
+impl Fixture {
     async fn new() -> Self {
         let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
@@ -70,13 +70,13 @@ impl Bench {
             download: Address::new("https://download.example.com"),
             ..Profile::default()
         };
-        let (past, told) = oneshot::channel();
+        let (past, previous_run) = oneshot::channel();
         drop(past.send(PreviousRun { now: Timestamp(0), last_seen: None }));
         let (_left, found) = oneshot::channel();
-        let kept = (PendingCommands::default(), link_store.clone());
+        let shared = (PendingCommands::default(), link_store.clone());
         let store = journal.store.clone();
         let journal_writer =
-            JournalWriter::start(profile.id, store, event_sender.clone(), kept, (told, found), &spawner);
+            JournalWriter::start(profile.id, store, event_sender.clone(), shared, (previous_run, found), &spawner);
         let clocks = Clocks::new(clock, Arc::new(|| None));
         let context = EngineContext {
             event_sender,
@@ -140,15 +140,15 @@ impl Bench {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_download_is_cancelled_at_the_limit_and_not_before() {
-    let mut bench = Bench::new().await;
+    let mut fixture = Fixture::new().await;
     let start = Instant::now();
     // Slow is not silent.
     for _ in 0..10 {
-        bench.bytes().await;
+        fixture.bytes().await;
         tokio::time::sleep(Duration::from_secs(50)).await;
     }
     let last = start + Duration::from_secs(450);
-    let sentence = bench.end().await;
+    let sentence = fixture.end().await;
     assert_eq!(sentence, "Nothing came for 60 s after 1000 bytes. The link is used up.");
     let silent = last.elapsed();
     assert!(silent >= Duration::from_mins(1) && silent < Duration::from_secs(61), "given up after {silent:?}");
@@ -156,13 +156,13 @@ async fn a_silent_download_is_cancelled_at_the_limit_and_not_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_idle_limit_applies_to_a_running_download() {
-    let mut bench = Bench::new().await;
-    bench.idle.set(600);
-    bench.bytes().await;
+    let mut fixture = Fixture::new().await;
+    fixture.idle.set(600);
+    fixture.bytes().await;
     let start = Instant::now();
     tokio::time::sleep(Duration::from_mins(5)).await;
-    bench.idle.set(1);
-    let sentence = bench.end().await;
+    fixture.idle.set(1);
+    let sentence = fixture.end().await;
     assert_eq!(sentence, "Nothing came for 300 s after 100 bytes. The link is used up.");
     assert!(start.elapsed() < Duration::from_secs(302), "not at once: {:?}", start.elapsed());
 }

@@ -73,12 +73,12 @@ impl EventReceiver {
 
     /// The next event, if any. Never waits.
     pub fn try_next(&self) -> Option<Event> {
-        let (event, room) = {
+        let (event, has_space) = {
             let mut event_queue = self.shared.event_queue.lock();
             let event = event_queue.next();
             (event, event_queue.weight < RESTORED_LIMIT)
         };
-        if room {
+        if has_space {
             self.shared.space.notify_waiters();
         }
         event
@@ -143,9 +143,9 @@ impl EventSender {
     /// Queues entries that the journal refuses. Returns whether the window will see them; if it lags it gets them only after
     /// they are committed.
     pub(crate) fn send_unpersisted(&self, profile: ProfileId, entries: Vec<Entry>) -> bool {
-        let told = self.0.event_queue.lock().add_unpersisted(profile, entries);
+        let added = self.0.event_queue.lock().add_unpersisted(profile, entries);
         self.0.wake();
-        told
+        added
     }
 
     /// Queues entries that were read from the journal for a profile that lags.
@@ -279,8 +279,8 @@ impl EventQueue {
             return true;
         }
         let weight = weight_of_entries(&entries);
-        let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
-        if !room || !self.is_listed(profile) {
+        let has_space = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
+        if !has_space || !self.is_listed(profile) {
             self.lagging.insert(profile, Backlog { from: first, newest: last });
             return true;
         }
@@ -300,12 +300,12 @@ impl EventQueue {
     /// Returns whether there was space.
     fn add_unpersisted(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
         let weight = weight_of_entries(&entries);
-        let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
-        let told = room && self.is_listed(profile) && !self.lagging.contains_key(&profile);
-        if told {
+        let has_space = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
+        let accepted = has_space && self.is_listed(profile) && !self.lagging.contains_key(&profile);
+        if accepted {
             self.push(Event::Unpersisted { profile, entries });
         }
-        told
+        accepted
     }
 
     /// Removes entries that were queued before.

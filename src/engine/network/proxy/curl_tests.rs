@@ -127,10 +127,10 @@ fn a_proxy_without_a_port_has_the_port_that_curl_uses() {
         if let Some(path) = std::env::var_os("PATH") {
             curl.env("PATH", path);
         }
-        let said = String::from_utf8_lossy(&curl.output().unwrap().stderr).into_owned();
+        let output = String::from_utf8_lossy(&curl.output().unwrap().stderr).into_owned();
         let read = ProxyEnvironment::read(|name| (name == "http_proxy").then(|| value.into()));
         let ours = ProxyRules::of(&ProxyChoice::System, &read).of_url(&Url::parse("ws://a.test").unwrap()).unwrap();
         let wanted = format!("Trying {}...", ours.expect("a proxy"));
-        assert!(said.contains(&wanted), "{value}: {wanted} is not in {said}");
+        assert!(output.contains(&wanted), "{value}: {wanted} is not in {output}");
     }
 }

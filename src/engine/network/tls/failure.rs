@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::settings::atomic::describe_io;
 
 /// Describes an error of an encrypted stream as a clause.
@@ -65,7 +65,7 @@ fn describe_in(error: &TlsError, zone: &TimeZone) -> String {
         TlsError::NoApplicationProtocol => {
             "it does not speak HTTP/1.1 there. Check the address, or ask whoever runs the server".into()
         }
-        other => visible(&other.to_string()).into_owned(),
+        other => sanitize(&other.to_string()).into_owned(),
     }
 }
 
@@ -95,7 +95,7 @@ fn of_certificate(error: &CertificateError, zone: &TimeZone) -> String {
             // webpki formats each name with its kind, as in `DnsName("example.com")`.
             let name = |name: &String| {
                 let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-                visible(inner.trim_matches('"')).into_owned()
+                sanitize(inner.trim_matches('"')).into_owned()
             };
             let names: Vec<String> = presented.iter().take(5).map(name).collect();
             let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
@@ -134,9 +134,9 @@ fn of_certificate(error: &CertificateError, zone: &TimeZone) -> String {
             Some(webpki::Error::NameConstraintViolation) => {
                 format!("its certificate was issued by an authority that may not vouch for this name. {ASK}")
             }
-            _ => format!("its certificate can't be trusted ({}). {ASK}", visible(&other.to_string())),
+            _ => format!("its certificate can't be trusted ({}). {ASK}", sanitize(&other.to_string())),
         },
-        other => format!("its certificate can't be trusted ({}). {ASK}", visible(&other.to_string())),
+        other => format!("its certificate can't be trusted ({}). {ASK}", sanitize(&other.to_string())),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::{Position, Url};
 
 use crate::activity::Timestamp;
-use crate::protocol::{redact, rest, visible};
+use crate::protocol::{redact, rest, sanitize};
 
 use super::connect_error::{HandshakeError, Refusal};
 use super::http_date::date_of;
@@ -125,11 +125,11 @@ async fn refusal(answer: Answer, url: &Url, until: Instant) -> Refusal {
     let redirect_target = onward.and_then(|to| url.join(to).ok()).map(|to| to[..Position::BeforePath].to_owned());
     let is_plain = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let body = answer.text(until).await;
-    let said = rest::error_text(&body).or_else(|| is_plain.then_some(body)).unwrap_or_default();
+    let text = rest::error_text(&body).or_else(|| is_plain.then_some(body)).unwrap_or_default();
     let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
     let secrets: Vec<&str> =
         values.iter().map(AsRef::as_ref).filter(|value| value.len() >= MIN_SECRET_LENGTH).collect();
-    let words = quoted(&redact::text(&said, &secrets));
+    let words = quoted(&redact::text(&text, &secrets));
     Refusal { status, words, redirect_target, retry_after: RetryAfter::of(&headers) }
 }
 
@@ -140,7 +140,7 @@ fn quoted(text: &str) -> String {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
     };
-    visible(&line).into_owned()
+    sanitize(&line).into_owned()
 }
 
 impl From<HttpError> for HandshakeError {

@@ -4,7 +4,7 @@
 //! It follows small corrections of the computer's clock, but not a jump, which is reported ([`Clocks::take_jump`]). `Date`
 //! headers give the offset to the server's time of day. Before anything was received in a run, the first header corrects the
 //! clock; later ones only update the offset. If an earlier run of the same boot stored its clock, this run continues it,
-//! whatever the computer's clock was set to meanwhile ([`KeptClock`]).
+//! whatever the computer's clock was set to meanwhile ([`StoredClock`]).
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::activity::{Seq, TimeReference, Timestamp};
 use crate::engine::events::clock_jump::{ClockJump, MIN_REPORTED};
-use crate::journal::KeptClock;
+use crate::journal::StoredClock;
 
 /// The clock that counts suspend, from some start; `None` if the system has none.
 pub(crate) type BootClock = Arc<dyn Fn() -> Option<Duration> + Send + Sync>;
@@ -87,12 +87,12 @@ impl Clocks {
     pub(crate) fn resumed(
         wall: Clock,
         boot: BootClock,
-        kept: Option<&KeptClock>,
+        stored: Option<&StoredClock>,
         live_from: Seq,
         boot_id: Option<&str>,
     ) -> Self {
         let booted = boot();
-        let resumed = KeptClock::resume(kept, wall(), boot_id.zip(booted));
+        let resumed = StoredClock::resume(stored, wall(), boot_id.zip(booted));
         let run = Run {
             elapsed: Duration::ZERO,
             now: resumed.now,
@@ -105,7 +105,7 @@ impl Clocks {
             receiving: false,
             was_wrong: false,
             reported_ahead: if resumed.is_continued { resumed.ahead_before } else { resumed.ahead },
-            floor: kept.map(|kept| kept.certain),
+            floor: stored.map(|stored| stored.certain),
         };
         Self(Arc::new(Shared {
             wall,
@@ -184,8 +184,8 @@ impl Clocks {
     }
 
     /// The clock that a later run continues from.
-    pub(crate) fn to_kept(&self, boot_id: Option<&str>) -> KeptClock {
-        self.read(|run, _| KeptClock {
+    pub(crate) fn to_stored(&self, boot_id: Option<&str>) -> StoredClock {
+        self.read(|run, _| StoredClock {
             boot_id: boot_id.map(str::to_owned),
             since_boot: self.0.booted.map(|booted| booted + run.elapsed),
             now: run.now,
@@ -209,11 +209,11 @@ impl Clocks {
         let wall = (shared.wall)();
         let before = run.reference;
         run.advance(elapsed, wall);
-        let told = then(&mut run, wall);
+        let result = then(&mut run, wall);
         if run.reference != before {
             shared.changed.notify_one();
         }
-        (ClockSample { at: run.now, elapsed: run.elapsed, instant }, told)
+        (ClockSample { at: run.now, elapsed: run.elapsed, instant }, result)
     }
 }
 

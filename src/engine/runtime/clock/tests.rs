@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::activity::{Seq, Timestamp};
 use crate::engine::events::clock_jump::describe;
-use crate::journal::KeptClock;
+use crate::journal::StoredClock;
 
 use super::{Clock, *};
 
@@ -44,7 +44,7 @@ impl Machine {
         Timestamp(self.wall.load(Ordering::SeqCst))
     }
 
-    fn run(&self, kept: Option<&KeptClock>, live_from: u64, boot_id: &str) -> Clocks {
+    fn run(&self, kept: Option<&StoredClock>, live_from: u64, boot_id: &str) -> Clocks {
         let (wall, boot) = (self.wall.clone(), self.boot.clone());
         let since = move || u64::try_from(boot.load(Ordering::SeqCst)).ok().map(Duration::from_micros);
         let clock: Clock = Arc::new(move || Timestamp(wall.load(Ordering::SeqCst)));
@@ -140,7 +140,7 @@ fn the_next_run_of_a_boot_continues_the_clock_without_a_server() {
         let machine = Machine::at(NOON);
         let clocks = machine.run(None, 7, BOOT);
         clocks.on_server_time(NOON);
-        let kept = clocks.to_kept(Some(BOOT));
+        let kept = clocks.to_stored(Some(BOOT));
         machine.pass(9 * MINUTE);
         machine.jump(jump);
         let clocks = machine.run(Some(&kept), 20, BOOT);
@@ -158,7 +158,7 @@ fn after_a_boot_the_lower_bound_is_the_last_known_time() {
         let machine = Machine::at(NOON);
         let clocks = machine.run(None, 7, BOOT);
         clocks.on_server_time(NOON);
-        let kept = clocks.to_kept(Some(BOOT));
+        let kept = clocks.to_stored(Some(BOOT));
         machine.pass(9 * MINUTE);
         machine.jump(jump);
         let clocks = machine.run(Some(&kept), 20, "another boot");
@@ -179,11 +179,11 @@ fn after_a_boot_the_lower_bound_is_the_last_known_time() {
 #[test]
 fn a_run_whose_clock_was_years_ahead_sets_no_lower_bound_for_the_next() {
     let machine = Machine::at(NOON);
-    let right = machine.run(None, 1, "1").to_kept(Some("1"));
+    let right = machine.run(None, 1, "1").to_stored(Some("1"));
     machine.jump(800 * DAY);
     let ahead = machine.run(Some(&right), 2, "2");
     assert!(near(ahead.lower_bound().unwrap(), NOON));
-    let ahead = ahead.to_kept(Some("2"));
+    let ahead = ahead.to_stored(Some("2"));
     machine.jump(-800 * DAY);
     assert!(near(machine.run(Some(&ahead), 3, "3").lower_bound().unwrap(), NOON));
 }
@@ -223,7 +223,7 @@ proptest! {
         for (jump, passes, starts_anew) in steps {
             machine.jump(jump);
             if starts_anew {
-                clocks = machine.run(Some(&clocks.to_kept(Some(BOOT))), 2, BOOT);
+                clocks = machine.run(Some(&clocks.to_stored(Some(BOOT))), 2, BOOT);
             }
             machine.pass(passes);
             right = Timestamp(right.0 + passes);

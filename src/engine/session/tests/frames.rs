@@ -12,7 +12,7 @@ use crate::engine::events::event::Event;
 use crate::engine::test_support::{Server, outcome_message};
 use crate::protocol::{CommandStatus, Message, UnreadableReason};
 
-use super::bench::{Bench, LIMIT, run_until_idle};
+use super::fixture::{Fixture, LIMIT, run_until_idle};
 
 /// How a message is sent.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ fn outcome(size: usize) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn text_and_binary_messages_are_read_in_every_size_whole_and_in_fragments() {
-    let (mut bench, mut server) = Bench::live().await;
+    let (mut fixture, mut server) = Fixture::live().await;
     let mut sent = Vec::new();
     // The lengths around which the header of a frame changes, and the message limit.
     for size in [1, 3, 100, 125, 126, 127, 65_535, LIMIT] {
@@ -69,8 +69,8 @@ async fn text_and_binary_messages_are_read_in_every_size_whole_and_in_fragments(
             }
         }
     }
-    bench.received_ids(sent.len()).await;
-    let entries = bench.journal_store.entries();
+    fixture.received_ids(sent.len()).await;
+    let entries = fixture.journal_store.entries();
     let read = entries.iter().map(|entry| match &entry.fact {
         Fact::Received(Message::Command(report)) if report.status == CommandStatus::Succeeded => {
             ("an outcome", entry.raw.len())
@@ -79,17 +79,17 @@ async fn text_and_binary_messages_are_read_in_every_size_whole_and_in_fragments(
         other => panic!("{other:?}"),
     });
     assert_eq!(read.collect::<Vec<_>>(), sent);
-    assert_eq!(bench.network.attempts(), 1);
+    assert_eq!(fixture.network.attempts(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_byte_is_written_in_the_singular() {
-    let (mut bench, mut server) = Bench::live().await;
+    let (mut fixture, mut server) = Fixture::live().await;
     for (kind, bytes) in [(Data::Text, &b"x"[..]), (Data::Binary, &[0x9f]), (Data::Text, b"xy"), (Data::Text, b"5")] {
         send(&mut server, kind, Whole, bytes).await;
     }
-    bench.received_ids(4).await;
-    let told = bench.journal_store.entries().into_iter().map(|entry| match entry.fact {
+    fixture.received_ids(4).await;
+    let told = fixture.journal_store.entries().into_iter().map(|entry| match entry.fact {
         Fact::Unreadable { reason, size } => reason.describe(size),
         other => panic!("{other:?}"),
     });
@@ -118,10 +118,10 @@ async fn each_lost_message_is_reported_and_from_the_third_on_waits_grow_and_the_
         (Data::Text, Fragmented, not_utf8(), false),
     ] {
         let case = format!("{kind:?}, {form:?}, above the limit: {is_above}");
-        let mut bench = Bench::online();
+        let mut fixture = Fixture::online();
         let mut waits = Vec::new();
         for attempt in 1..=8 {
-            let mut server = bench.join().await;
+            let mut server = fixture.join().await;
             // Long enough for any other end to reset the wait.
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_mins(1)) => {}
@@ -130,7 +130,7 @@ async fn each_lost_message_is_reported_and_from_the_third_on_waits_grow_and_the_
             server.send(&outcome_message("fits")).await;
             send(&mut server, kind, form, &bytes).await;
             if attempt <= 3 {
-                let notice = bench.notice().await;
+                let notice = fixture.notice().await;
                 let has = |words: &str| notice.sentence().contains(words);
                 assert!(
                     has(if is_above { "is larger than the limit" } else { "is not valid UTF-8" }),
@@ -149,7 +149,7 @@ async fn each_lost_message_is_reported_and_from_the_third_on_waits_grow_and_the_
                     other => panic!("{other:?}"),
                 }
             }
-            let (wait, failures, _) = bench.failure().await;
+            let (wait, failures, _) = fixture.failure().await;
             assert_eq!(failures, attempt, "{case}: the wait was reset");
             waits.push(wait.as_secs());
         }
@@ -160,16 +160,16 @@ async fn each_lost_message_is_reported_and_from_the_third_on_waits_grow_and_the_
         );
         assert!(waits[5..].iter().all(|wait| *wait >= 149), "{case}: {waits:?}");
         run_until_idle().await;
-        let further = bench.drain_events().into_iter().filter(|event| matches!(event, Event::Notice(_)));
+        let further = fixture.drain_events().into_iter().filter(|event| matches!(event, Event::Notice(_)));
         assert_eq!(further.count(), 0, "{case}: the same loss is reported again and again");
-        let ids = bench.journal_store.ids();
+        let ids = fixture.journal_store.ids();
         let (kept, lost): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id == "fits");
         assert_eq!(kept.len(), 8, "{case}: what came before it is kept");
         assert!(
             lost.len() == 8 && lost.iter().all(|id| *id == lost[0]),
             "{case}: one row says what was lost: {lost:?}"
         );
-        let gaps = bench.journal_store.gaps();
+        let gaps = fixture.journal_store.gaps();
         assert!(gaps.iter().all(|gap| gap.cause == GapCause::MessageLost), "{case}: {gaps:?}");
     }
 }

@@ -23,7 +23,7 @@ use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::test_support::Server;
 use crate::protocol::{CommandId, CommandStatus, Message};
 
-use super::bench::{Bench, invalid_token, run_until_idle, session_credentials};
+use super::fixture::{Fixture, invalid_token, run_until_idle, session_credentials};
 
 /// What happens next.
 #[derive(Debug, Clone)]
@@ -137,19 +137,19 @@ impl StatusClient for OverModel {
 }
 
 /// Starts to ask for open commands.
-fn reconcile(bench: &Bench) -> Arc<Truth> {
+fn reconcile(fixture: &Fixture) -> Arc<Truth> {
     let truth = Arc::new(Truth::default());
     let (reports, _nobody_listens) = tokio::sync::mpsc::channel(1);
     let reconciler = Reconciler {
-        profile: bench.profile,
-        pending_commands: bench.pending_commands.clone(),
-        status_client: Arc::new(OverModel(truth.clone(), bench.now.clone())),
-        journal_writer: bench.journal_writer.clone(),
-        event_sender: bench.event_sender.clone(),
+        profile: fixture.profile,
+        pending_commands: fixture.pending_commands.clone(),
+        status_client: Arc::new(OverModel(truth.clone(), fixture.now.clone())),
+        journal_writer: fixture.journal_writer.clone(),
+        event_sender: fixture.event_sender.clone(),
         reports,
-        clock: bench.now.clone(),
+        clock: fixture.now.clone(),
     };
-    bench.spawner.spawn("asking for open commands", Box::pin(reconciler.run()));
+    fixture.spawner.spawn("asking for open commands", Box::pin(reconciler.run()));
     truth
 }
 
@@ -161,15 +161,15 @@ struct Model {
     number: u64,
 }
 
-async fn disconnect(bench: &mut Bench, model: &mut Model, server: Server) -> Server {
-    let from = (bench.now)();
+async fn disconnect(fixture: &mut Fixture, model: &mut Model, server: Server) -> Server {
+    let from = (fixture.now)();
     drop(server);
-    let server = bench.join().await;
-    model.away.push((from, (bench.now)()));
+    let server = fixture.join().await;
+    model.away.push((from, (fixture.now)()));
     server
 }
 
-async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &Step) -> Server {
+async fn take(fixture: &mut Fixture, model: &mut Model, mut server: Server, step: &Step) -> Server {
     match *step {
         Step::SendStatus { command, status } => {
             if status > 1 {
@@ -181,47 +181,47 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
         Step::Close => {
             server.frame(Frame::Close(None)).await;
             while server.request().await.is_some() {}
-            return disconnect(bench, model, server).await;
+            return disconnect(fixture, model, server).await;
         }
         Step::Away(seconds) => {
-            bench.set_target(TargetState::Offline);
+            fixture.set_target(TargetState::Offline);
             while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
             server.send(&json!({"status": 200})).await;
             while server.request().await.is_some() {}
-            bench.until(|state| *state == ConnectionState::Offline).await;
-            let from = (bench.now)();
+            fixture.until(|state| *state == ConnectionState::Offline).await;
+            let from = (fixture.now)();
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-            bench.set_target(TargetState::Online(session_credentials(model.number)));
-            let server = bench.join().await;
-            model.away.push((from, (bench.now)()));
+            fixture.set_target(TargetState::Online(session_credentials(model.number)));
+            let server = fixture.join().await;
+            model.away.push((from, (fixture.now)()));
             return server;
         }
         Step::Pass(seconds) => pass(&mut server, seconds.into()).await,
         Step::Wake => {
-            bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
+            fixture.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
             pass(&mut server, 5).await;
         }
         Step::DiskFull(seconds) => {
-            bench.journal_store.set_refusing(true);
+            fixture.journal_store.set_refusing(true);
             pass(&mut server, seconds.into()).await;
-            bench.journal_store.set_refusing(false);
+            fixture.journal_store.set_refusing(false);
             pass(&mut server, 11).await;
         }
         Step::Refuse(seconds) => {
             server.send(&json!({"status": 401, "message": "Token expired"})).await;
             while server.request().await.is_some() {}
-            bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-            let (from, attempts) = ((bench.now)(), bench.network.attempts());
+            fixture.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+            let (from, attempts) = ((fixture.now)(), fixture.network.attempts());
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-            assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
+            assert_eq!(fixture.network.attempts(), attempts, "a refused token was tried again");
             model.number += 1;
-            bench.set_target(TargetState::Online(session_credentials(model.number)));
-            let server = bench.join().await;
-            model.away.push((from, (bench.now)()));
+            fixture.set_target(TargetState::Online(session_credentials(model.number)));
+            let server = fixture.join().await;
+            model.away.push((from, (fixture.now)()));
             return server;
         }
         Step::Die(seconds, ending) => {
-            let from = (bench.now)();
+            let from = (fixture.now)();
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             let away = match ending {
                 Ending::Disconnect => Some(TargetState::Offline),
@@ -230,20 +230,20 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
                 Ending::Renewal | Ending::Limit | Ending::Heartbeat => None,
             };
             if let Some(away) = away {
-                bench.set_target(away);
+                fixture.set_target(away);
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
             match ending {
-                Ending::Limit => bench.desired_state.send_modify(|desired_state| desired_state.message_limit += 1),
+                Ending::Limit => fixture.desired_state.send_modify(|desired_state| desired_state.message_limit += 1),
                 Ending::Heartbeat => {}
                 Ending::Disconnect | Ending::SignOut | Ending::Renewal | Ending::DeadToken => {
                     model.number += 1;
-                    bench.set_target(TargetState::Online(session_credentials(model.number)));
+                    fixture.set_target(TargetState::Online(session_credentials(model.number)));
                 }
             }
             // The old one stays open and silent until the new one is joined.
-            let next = bench.join().await;
-            model.away.push((from, (bench.now)()));
+            let next = fixture.join().await;
+            model.away.push((from, (fixture.now)()));
             drop(server);
             return next;
         }
@@ -252,18 +252,18 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
 }
 
 async fn run(steps: &[Step]) {
-    let (mut bench, mut server) = Bench::live().await;
-    let truth = reconcile(&bench);
+    let (mut fixture, mut server) = Fixture::live().await;
+    let truth = reconcile(&fixture);
     let mut model = Model { truth: truth.clone(), delivered: Vec::new(), away: Vec::new(), number: 1 };
     for step in steps {
-        server = take(&mut bench, &mut model, server, step).await;
+        server = take(&mut fixture, &mut model, server, step).await;
     }
     pass(&mut server, 30).await;
     run_until_idle().await;
-    assert_eq!(received_commands(&bench), model.delivered, "lost, twice, or in another order");
-    assert_eq!(bench.network.max_open(), 1, "two sockets at once");
+    assert_eq!(received_commands(&fixture), model.delivered, "lost, twice, or in another order");
+    assert_eq!(fixture.network.max_open(), 1, "two sockets at once");
     let mut activities = Activities::new(Duration::from_mins(10));
-    for entry in bench.journal_store.entries() {
+    for entry in fixture.journal_store.entries() {
         activities.apply(&entry);
     }
     for (command, status) in &*truth.finals.lock().expect("the finals") {
@@ -271,17 +271,17 @@ async fn run(steps: &[Step]) {
         let wanted = if *status == 2 { Status::Succeeded } else { Status::Failed };
         assert_eq!(activities.get(row).expect("a row").status(), wanted, "an outcome was covered");
     }
-    let gaps = bench.journal_store.gaps();
+    let gaps = fixture.journal_store.gaps();
     for (from, to) in &model.away {
         let covered = gaps.iter().any(|gap| gap.from <= *from && gap.to.is_some_and(|end| end >= *to));
         assert!(covered, "{from} to {to} is in no gap of {gaps:?}");
     }
-    check_reconciliation(&bench, &truth);
+    check_reconciliation(&fixture, &truth);
 }
 
 /// The commands that were received on the socket, in order.
-fn received_commands(bench: &Bench) -> Vec<String> {
-    let entries = bench.journal_store.entries().into_iter();
+fn received_commands(fixture: &Fixture) -> Vec<String> {
+    let entries = fixture.journal_store.entries().into_iter();
     entries.filter(|entry| matches!(entry.fact, Fact::Received(_))).map(|entry| entry.key.id().to_owned()).collect()
 }
 
@@ -292,10 +292,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// Each command that was open across a gap was asked for after the join that ended it, unless its outcome arrived first; and the
 /// server was not flooded.
-fn check_reconciliation(bench: &Bench, truth: &Truth) {
-    let entries = bench.journal_store.entries();
+fn check_reconciliation(fixture: &Fixture, truth: &Truth) {
+    let entries = fixture.journal_store.entries();
     let asked = truth.requests.lock().expect("what was asked");
-    for gap in bench.journal_store.gaps() {
+    for gap in fixture.journal_store.gaps() {
         let Some(joined) = gap.to else { continue };
         for command in &gap.open {
             let was_asked = asked.iter().any(|(at, of)| of == command && *at >= joined);

@@ -1,4 +1,4 @@
-use crate::activity::{Activities, ActivityKey, Entry, Fact, LocalEvent, Openness, Seq};
+use crate::activity::{Activities, ActivityKey, Entry, Fact, LocalEvent, OpenState, Seq};
 use crate::engine::test_support::TestJournal;
 use crate::journal::Secrets;
 
@@ -119,7 +119,7 @@ fn in_every_order_window_journal_and_link_store_agree_on_usable_links() {
     let download = Url::parse("https://down.example.com/base/").unwrap();
     for order in (1..=5).flat_map(orders) {
         let (link_store, key) = (LinkStore::default(), ActivityKey::Data("r".into()));
-        let (mut activities, mut openness) = (Activities::new(Duration::from_hours(1)), Openness::SETTLED);
+        let (mut activities, mut open_state) = (Activities::new(Duration::from_hours(1)), OpenState::SETTLED);
         // The addresses so far, and those of them that came before a second token.
         let (mut tokens, mut addresses, mut old) = (0, Vec::new(), Vec::new());
         let mut last: Option<(Step, i64)> = None;
@@ -147,7 +147,7 @@ fn in_every_order_window_journal_and_link_store_agree_on_usable_links() {
                 None => {}
             }
             activities.apply(&entry);
-            openness = openness.after(&entry.key, &entry.fact);
+            open_state = open_state.after(&entry.key, &entry.fact);
             match step {
                 _ if matches!(entry.fact, Fact::Repeated(_)) => continue,
                 Step::Token if tokens > 0 => old.clone_from(&addresses),
@@ -159,7 +159,7 @@ fn in_every_order_window_journal_and_link_store_agree_on_usable_links() {
             let ready = link_store.ready(&RequestId::from("r"), &download).is_some();
             let row = activities.get(activities.find(&key).unwrap()).unwrap();
             assert_eq!(ready, row.can_download(), "the window after {number} of {order:?}: {:?}", row.status());
-            assert_eq!(ready, openness.is_ready(), "the journal after {number} of {order:?}: {openness:?}");
+            assert_eq!(ready, open_state.is_ready(), "the journal after {number} of {order:?}: {open_state:?}");
         }
         if let Ok(address) = claim(&link_store, "r") {
             assert!(!old.contains(&address), "the old address for the new token: {order:?}");

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::activity::{
-    ActivityKey, Entry, ExpectedLatency, Fact, LocalEvent, Openness, StatusCheck, command_is_pending,
+    ActivityKey, Entry, ExpectedLatency, Fact, LocalEvent, OpenState, StatusCheck, command_is_pending,
     is_lasting_outcome,
 };
 use crate::journal::OpenActivity;
@@ -52,7 +52,7 @@ pub(crate) struct JoinedSession {
 struct State {
     open: BTreeMap<CommandId, Pending>,
     due: BTreeSet<(Instant, CommandId)>,
-    requests: BTreeMap<RequestId, Openness>,
+    requests: BTreeMap<RequestId, OpenState>,
     outcomes: RecentIds,
     /// Whether it is known what earlier runs left open.
     open_loaded: bool,
@@ -342,9 +342,9 @@ impl State {
         }
     }
 
-    fn load_open(&mut self, OpenActivity { key, openness, .. }: &OpenActivity, now: Instant) {
+    fn load_open(&mut self, OpenActivity { key, open_state, .. }: &OpenActivity, now: Instant) {
         let hash = self.outcomes.hash(key.id());
-        if self.settled_early.contains(&hash) || !openness.is_pending() {
+        if self.settled_early.contains(&hash) || !open_state.is_pending() {
             return;
         }
         match key {
@@ -352,7 +352,7 @@ impl State {
                 self.set_due(id, now);
             }
             ActivityKey::Data(id) if self.requests.len() < MAX_OPEN => {
-                self.requests.entry(id.clone()).or_insert(*openness);
+                self.requests.entry(id.clone()).or_insert(*open_state);
             }
             _ => {}
         }
@@ -366,7 +366,7 @@ impl State {
             (ActivityKey::Command(id), fact) => (id, fact),
             (ActivityKey::Data(id), fact) => {
                 // A repeated status that came later does not hide that the data was delivered.
-                let is_repeat = |openness: &Openness| openness.if_settled_before().is_some();
+                let is_repeat = |open_state: &OpenState| open_state.if_settled_before().is_some();
                 if is_lasting_outcome(fact) && self.requests.get(id).is_some_and(is_repeat) {
                     self.requests.remove(id);
                 }

@@ -20,11 +20,11 @@ fn left_open(commands: &[&str], requests: &[&str]) -> Vec<OpenActivity> {
     let commands = commands.iter().map(|id| ActivityKey::Command((*id).into()));
     let requests = requests.iter().map(|id| ActivityKey::Data((*id).into()));
     let of = |key: ActivityKey| {
-        let openness = match &key {
-            ActivityKey::Command(_) => Openness::default().after(&key, &Fact::Local(LocalEvent::Tracked)),
-            _ => Openness::default().after(&key, &data("x", "wait").fact),
+        let open_state = match &key {
+            ActivityKey::Command(_) => OpenState::default().after(&key, &Fact::Local(LocalEvent::Tracked)),
+            _ => OpenState::default().after(&key, &data("x", "wait").fact),
         };
-        OpenActivity { key, openness, first: Seq(1), last: Seq(1) }
+        OpenActivity { key, open_state, first: Seq(1), last: Seq(1) }
     };
     commands.chain(requests).map(of).collect()
 }

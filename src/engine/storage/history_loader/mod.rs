@@ -55,14 +55,14 @@ pub(crate) struct Older {
 /// between.
 ///
 /// Open activities go into the pending commands, and unfinished downloads and used links into the crash recovery. At the end
-/// `left` sends the gaps that earlier runs left open to the journal writer. The window gets about `rows` activities, plus
+/// `gaps_sender` sends the gaps that earlier runs left open to the journal writer. The window gets about `rows` activities, plus
 /// older ones that are open. Returns what else the journal has, if it has more.
 pub(crate) async fn restore(
     profile: ProfileId,
     journal_store: JournalStore,
     event_sender: EventSender,
     (live_from, rows): (Seq, usize),
-    (pending_commands, left): (PendingCommands, oneshot::Sender<UnfinishedGap>),
+    (pending_commands, gaps_sender): (PendingCommands, oneshot::Sender<UnfinishedGap>),
     aftermath: &mut CrashRecovery,
 ) -> Option<Older> {
     let begin =
@@ -81,7 +81,7 @@ pub(crate) async fn restore(
         None => None,
     };
     pending_commands.finish_restore(restored.is_none());
-    if left.send(gaps).is_err() {
+    if gaps_sender.send(gaps).is_err() {
         tracing::debug!("the profile is being closed");
     }
     restored
@@ -105,7 +105,7 @@ async fn load_open(
     });
     pending_commands.load_open(&open);
     let mut gaps = UnfinishedGap::new();
-    let is_wanted = |open: &&OpenActivity| open.openness.is_left_behind() || open.openness.is_lasting_gap();
+    let is_wanted = |open: &&OpenActivity| open.open_state.is_left_behind() || open.open_state.is_lasting_gap();
     for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
         match journal_store.history(profile, &activity.key, None).await {
             Ok(History { mut entries, .. }) => {
@@ -308,16 +308,16 @@ pub(crate) async fn send_older(profile: ProfileId, older: Older, rows: usize, da
         }
         None => return,
     };
-    let mut left = rows.saturating_mul(INDEXED_PER_ACTIVITY);
-    while left > 0 {
+    let mut remaining = rows.saturating_mul(INDEXED_PER_ACTIVITY);
+    while remaining > 0 {
         let read = move || archive.keys_before(profile, before, OLDER_CHUNK).map(|entries| (entries, archive));
         let reading = context.spawner.blocking("reading older activity", read);
         let Some(read) = context.spawner.until_stopped(reading).await.flatten() else { return };
         let (entries, complete) = match read {
             Ok((entries, same)) => {
                 archive = same;
-                let is_last = entries.is_empty() || entries.len() >= left;
-                left = left.saturating_sub(entries.len());
+                let is_last = entries.is_empty() || entries.len() >= remaining;
+                remaining = remaining.saturating_sub(entries.len());
                 (entries, is_last)
             }
             Err(error) => {
@@ -329,8 +329,8 @@ pub(crate) async fn send_older(profile: ProfileId, older: Older, rows: usize, da
             }
         };
         before = entries.last().map_or(before, |(oldest, _)| *oldest);
-        let told = context.event_sender.send_restored(Event::OlderEntries { profile, entries, complete });
-        if context.spawner.until_stopped(told).await.is_none() || complete {
+        let sent = context.event_sender.send_restored(Event::OlderEntries { profile, entries, complete });
+        if context.spawner.until_stopped(sent).await.is_none() || complete {
             return;
         }
     }
@@ -369,9 +369,9 @@ async fn send_named(
             }
         }
         if !entries.is_empty() {
-            let told =
+            let sent =
                 context.event_sender.send_restored(Event::Restored { profile, entries, live_from, complete: true });
-            context.spawner.until_stopped(told).await?;
+            context.spawner.until_stopped(sent).await?;
         }
     }
     Some((archive, firsts))

@@ -30,12 +30,18 @@ async fn history_is_restored_newest_first_in_ascending_chunks_each_entry_once() 
     let (journal, profile) = journal_with(50_000).await;
     let (event_sender, events) = event_queue::channel_for(profile, Arc::new(|| {}));
     let live_from = Seq(49_001);
-    let (left, _told) = oneshot::channel();
-    let mut aftermath = CrashRecovery::default();
+    let (gaps_sender, _receiver) = oneshot::channel();
+    let mut recovery = CrashRecovery::default();
     let store = journal.store.clone();
-    let restoring =
-        restore(profile, store, event_sender, (live_from, 10_000), (PendingCommands::default(), left), &mut aftermath)
-            .fuse();
+    let restoring = restore(
+        profile,
+        store,
+        event_sender,
+        (live_from, 10_000),
+        (PendingCommands::default(), gaps_sender),
+        &mut recovery,
+    )
+    .fuse();
     tokio::pin!(restoring);
     let (mut next, mut chunks, mut last) = (live_from.0, 0, false);
     while !last {
@@ -76,10 +82,10 @@ async fn the_newest_activities_are_restored_and_of_older_ones_only_the_open_ones
     let entries = (0..2_000).map(entry).collect();
     journal.journal.append(profile, entries).await.expect("it takes them");
     let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
-    let (left, _told) = oneshot::channel();
-    let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
+    let (gaps_sender, _receiver) = oneshot::channel();
+    let (mut recovery, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), gaps_sender));
     let restoring =
-        restore(profile, journal.store.clone(), event_sender, (Seq(2_001), 700), of_the_past, &mut aftermath);
+        restore(profile, journal.store.clone(), event_sender, (Seq(2_001), 700), of_the_past, &mut recovery);
     let restored = restoring.await;
     let (mut ids, mut is_complete) = (Vec::new(), false);
     while let Some(event) = events.try_next() {
@@ -121,12 +127,11 @@ async fn links_used_long_before_the_restored_entries_are_known() {
     let steps = journal.journal.reader_steps() - before;
     assert!(steps < 2_000, "{steps} steps: it reads the messages between");
     let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
-    let (left, _told) = oneshot::channel();
+    let (gaps_sender, _receiver) = oneshot::channel();
     let link_store = crate::engine::state::link_store::LinkStore::default();
-    let mut aftermath = CrashRecovery::of(link_store.clone());
-    let of_the_past = (PendingCommands::default(), left);
-    let restored =
-        restore(profile, journal.store.clone(), event_sender, (Seq(10_005), 10), of_the_past, &mut aftermath);
+    let mut recovery = CrashRecovery::of(link_store.clone());
+    let of_the_past = (PendingCommands::default(), gaps_sender);
+    let restored = restore(profile, journal.store.clone(), event_sender, (Seq(10_005), 10), of_the_past, &mut recovery);
     assert!(restored.await.is_some(), "it is all that there is");
     assert!(link_store.has_used(link("used")) && !link_store.has_used(link("not sent")));
 }
@@ -157,13 +162,13 @@ async fn gaps_of_earlier_runs_are_found_with_the_activities_they_name_however_ol
     // The gap of this run is not one of them.
     journal.journal.append(profile, vec![gap("own", None, &[])]).await.expect("it takes it");
     let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
-    let (left, told) = oneshot::channel();
+    let (gaps_sender, gaps) = oneshot::channel();
     let live_from = Seq(2_604);
-    let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
-    restore(profile, journal.store.clone(), event_sender, (live_from, 10), of_the_past, &mut aftermath).await;
-    let left = told.await.expect("told");
-    let left: Vec<_> = left.iter().map(|(key, gap)| (&**key, gap.to, gap.open.len())).collect();
-    assert_eq!(left, [("older", None, 0), ("newer", None, 300)]);
+    let (mut recovery, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), gaps_sender));
+    restore(profile, journal.store.clone(), event_sender, (live_from, 10), of_the_past, &mut recovery).await;
+    let gaps = gaps.await.expect("sent");
+    let gaps: Vec<_> = gaps.iter().map(|(key, gap)| (&**key, gap.to, gap.open.len())).collect();
+    assert_eq!(gaps, [("older", None, 0), ("newer", None, 300)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +176,7 @@ async fn a_lagging_window_gets_entries_from_the_journal() {
     let (journal, profile) = journal_with(0).await;
     let (event_sender, events) = event_queue::channel_for(profile, Arc::new(|| {}));
     let catching_up = catch_up(journal.store.clone(), event_sender.clone());
-    let mut told = Vec::new();
+    let mut received = Vec::new();
     let writing = async {
         for n in 0..300 {
             let entry = Entry {
@@ -184,9 +189,9 @@ async fn a_lagging_window_gets_entries_from_the_journal() {
             event_sender
                 .send_committed(profile, journal.journal.append(profile, vec![entry]).await.expect("it takes it"));
         }
-        while told.len() < 300 {
+        while received.len() < 300 {
             match events.try_next() {
-                Some(Event::Committed { entries, .. }) => told.extend(entries.iter().map(|entry| entry.seq.0)),
+                Some(Event::Committed { entries, .. }) => received.extend(entries.iter().map(|entry| entry.seq.0)),
                 Some(other) => panic!("{other:?}"),
                 None => tokio::task::yield_now().await,
             }
@@ -196,5 +201,5 @@ async fn a_lagging_window_gets_entries_from_the_journal() {
         () = catching_up => panic!("it ended"),
         done = tokio::time::timeout(Duration::from_hours(1), writing) => done.expect("all of it"),
     }
-    assert_eq!(told, (1..=300).collect::<Vec<_>>());
+    assert_eq!(received, (1..=300).collect::<Vec<_>>());
 }

@@ -32,9 +32,9 @@ use super::decoded_batch::DecodedBatch;
 
 /// The most batches that wait for the one that is being committed.
 const QUEUED_BATCHES: usize = 4;
-/// At this many held entries, while the journal refuses, no further batch is taken.
+/// At this many unsaved entries, while the journal refuses, no further batch is taken.
 const MAX_HELD_ENTRIES: usize = 4096;
-/// At this many bytes of held entries, while the journal refuses, no further batch is taken.
+/// At this many bytes of unsaved entries, while the journal refuses, no further batch is taken.
 const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 /// The first pause after the journal refused.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -133,27 +133,27 @@ impl JournalWriter {
         journal_store: JournalStore,
         event_sender: EventSender,
         (pending_commands, link_store): (PendingCommands, LinkStore),
-        (past, left): (oneshot::Receiver<PreviousRun>, oneshot::Receiver<UnfinishedGap>),
+        (previous_run, unfinished_gaps): (oneshot::Receiver<PreviousRun>, oneshot::Receiver<UnfinishedGap>),
         spawner: &TaskOwner,
     ) -> Self {
         // If the channel is full, the session stops reading its socket and the operator's local events wait.
         let (batches, waiting) = mpsc::channel(QUEUED_BATCHES);
         let clear_count = Arc::<AtomicU64>::default();
-        let profile_state = WriterTask {
+        let task = WriterTask {
             profile,
             journal_store,
             event_sender,
             pending_commands,
             link_store,
             gaps: Gaps::default(),
-            left_open: Some(left),
+            left_open: Some(unfinished_gaps),
             waiting,
             deferred: None,
             next_unpersisted: Seq::FIRST_UNPERSISTED,
             clear_count: clear_count.clone(),
             spawner: spawner.clone(),
         };
-        spawner.spawn_to_completion("writing the journal", Box::pin(profile_state.run(past)));
+        spawner.spawn_to_completion("writing the journal", Box::pin(task.run(previous_run)));
         Self { batches, clear_count, clear_count_at_start: None }
     }
 
@@ -197,20 +197,20 @@ impl JournalWriter {
     /// Writes entries in one transaction and waits until they are durable.
     pub(crate) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let held = PendingBatch {
+        let batch = PendingBatch {
             entries,
             committed: vec![committed],
             clear_count: self.clear_count_at_start,
             ..PendingBatch::default()
         };
-        self.batches.send(WriterMessage::Entries(held)).await.map_err(|_closed| Closed)?;
+        self.batches.send(WriterMessage::Entries(batch)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
 
     /// Queues entries to write in one transaction; waits only for a place in the queue.
     pub(crate) async fn queue(&self, entries: Vec<Entry>) -> Result<(), Closed> {
-        let held = PendingBatch { entries, clear_count: self.clear_count_at_start, ..PendingBatch::default() };
-        self.batches.send(WriterMessage::Entries(held)).await.map_err(|_closed| Closed)
+        let batch = PendingBatch { entries, clear_count: self.clear_count_at_start, ..PendingBatch::default() };
+        self.batches.send(WriterMessage::Entries(batch)).await.map_err(|_closed| Closed)
     }
 
     /// Clears the profile's history up to now and waits until it is deleted.
@@ -254,17 +254,17 @@ impl WriterTask {
                 let Self { left_open, waiting, .. } = &mut self;
                 tokio::select! {
                     biased;
-                    told = receive_left_open(left_open), if left_open.is_some() => {
-                        self.close_left_open(told, past.now).await;
+                    left_open_gap = receive_left_open(left_open), if left_open.is_some() => {
+                        self.close_left_open(left_open_gap, past.now).await;
                         continue;
                     }
-                    batch = waiting.recv() => batch,
+                    message = waiting.recv() => message,
                 }
             };
             match next {
                 None => return,
-                Some(WriterMessage::Connection(presence)) => {
-                    if let Some(entry) = self.on_connection_change(&presence) {
+                Some(WriterMessage::Connection(change)) => {
+                    if let Some(entry) = self.on_connection_change(&change) {
                         self.commit(PendingBatch::of(entry)).await;
                     }
                 }
@@ -278,16 +278,16 @@ impl WriterTask {
                 Some(WriterMessage::ClearHistory(reply)) => {
                     if self.left_open.is_some() {
                         // History is still being read: end its gaps first, so that none is written after the clearing.
-                        let told = receive_left_open(&mut self.left_open).await;
-                        self.close_left_open(told, past.now).await;
+                        let left_open_gap = receive_left_open(&mut self.left_open).await;
+                        self.close_left_open(left_open_gap, past.now).await;
                     }
-                    let forgotten = self.clear_history().await;
-                    if reply.send(forgotten).is_err() {
+                    let cleared = self.clear_history().await;
+                    if reply.send(cleared).is_err() {
                         tracing::debug!("nobody waits for the end of this profile's activity");
                     }
                 }
-                Some(WriterMessage::Entries(held)) if self.is_cleared(&held) => {}
-                Some(WriterMessage::Entries(held)) => self.commit(held).await,
+                Some(WriterMessage::Entries(batch)) if self.is_cleared(&batch) => {}
+                Some(WriterMessage::Entries(batch)) => self.commit(batch).await,
             }
         }
     }
@@ -331,15 +331,15 @@ impl WriterTask {
             self.wait_for_retry(pause, &mut batch).await;
             pause = (pause * 2).min(MAX_PAUSE);
         }
-        let mut kept = batch.entries;
-        self.delete_used_links(&kept).await;
-        if let (true, Some(first)) = (batch.shown_unpersisted > 0, kept.first()) {
+        let mut committed = batch.entries;
+        self.delete_used_links(&committed).await;
+        if let (true, Some(first)) = (batch.shown_unpersisted > 0, committed.first()) {
             let (to, count) = (first.seq, batch.shown_unpersisted as u64);
             let from = self.first_shown(batch.shown_unpersisted);
             self.event_sender.send(Event::Persisted { profile: self.profile, from, to, count });
         }
-        self.pending_commands.add_entries(kept.get(batch.recorded..).unwrap_or_default());
-        self.event_sender.send_committed(self.profile, kept.split_off(batch.shown_unpersisted));
+        self.pending_commands.add_entries(committed.get(batch.recorded..).unwrap_or_default());
+        self.event_sender.send_committed(self.profile, committed.split_off(batch.shown_unpersisted));
         self.event_sender.set_journal_size(self.journal_store.size());
         for done in batch.committed {
             if done.send(()).is_err() {
@@ -364,13 +364,13 @@ impl WriterTask {
                     None => more = false,
                     Some(WriterMessage::Entries(later)) if self.is_cleared(&later) => {}
                     Some(WriterMessage::Entries(later)) => batch.join(later),
-                    Some(WriterMessage::Connection(presence)) => {
-                        if let Some(entry) = self.on_connection_change(&presence) {
+                    Some(WriterMessage::Connection(change)) => {
+                        if let Some(entry) = self.on_connection_change(&change) {
                             batch.join(PendingBatch::of(entry));
                         }
                     }
                     Some(WriterMessage::Touch(_)) => {}
-                    Some(forget @ WriterMessage::ClearHistory(_)) => self.deferred = Some(forget),
+                    Some(clear @ WriterMessage::ClearHistory(_)) => self.deferred = Some(clear),
                 },
             }
             self.show_unpersisted(batch);
@@ -403,9 +403,9 @@ impl WriterTask {
     }
 
     /// Writes the ends of the gaps that earlier runs left open, once the history has been read.
-    async fn close_left_open(&mut self, left: UnfinishedGap, now: Timestamp) {
+    async fn close_left_open(&mut self, unfinished_gaps: UnfinishedGap, now: Timestamp) {
         self.left_open = None;
-        for gap in left {
+        for gap in unfinished_gaps {
             let entry = self.gaps.close_left_open(now, gap, self.pending_commands.open_ids());
             self.commit(PendingBatch::of(entry)).await;
         }
@@ -466,9 +466,9 @@ impl WriterTask {
 }
 
 /// The gaps that earlier runs left open; none if the journal could not be read.
-async fn receive_left_open(left: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> UnfinishedGap {
-    match left {
-        Some(left) => left.await.unwrap_or_default(),
+async fn receive_left_open(receiver: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> UnfinishedGap {
+    match receiver {
+        Some(receiver) => receiver.await.unwrap_or_default(),
         None => UnfinishedGap::new(),
     }
 }

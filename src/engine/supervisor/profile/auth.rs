@@ -124,18 +124,18 @@ impl Supervisor {
         else {
             return;
         };
-        if let Some(kept) = self.settings.profile(profile) {
+        if let Some(saved) = self.settings.profile(profile) {
             // The form does not edit these: they may have changed since it was opened.
-            form.saving = kept.saving.clone();
+            form.saving = saved.saving.clone();
         }
         let keep = form.keep_signed_in;
         profile_state.profile = form.clone();
         profile_state.active_token = Some(held);
         profile_state.cancel_renewal();
-        let listed = self.settings.profiles.iter_mut().find(|kept| kept.id == profile);
+        let listed = self.settings.profiles.iter_mut().find(|saved| saved.id == profile);
         match listed {
             Some(_) if ephemeral => {}
-            Some(kept) => *kept = form,
+            Some(saved) => *saved = form,
             None => self.settings.profiles.push(form),
         }
         self.name_in_journal(profile);
@@ -407,12 +407,12 @@ impl Supervisor {
             endpoints: held.session_credentials.endpoints.clone(),
             token: held.session_credentials.token.clone(),
         });
-        let (left, of) = (profile_state.left(), profile_state.profile.clone());
+        let (until_left, of) = (profile_state.until_left(), profile_state.profile.clone());
         self.set_target(profile, TargetState::SignedOut);
         self.publish_token(profile);
         self.resolve_token_problems(profile);
         self.retry_waiting_checks(profile);
-        self.sign_out_durably(of, revocation, left);
+        self.sign_out_durably(of, revocation, until_left);
     }
 
     /// Handles a new state of a session.

@@ -28,13 +28,13 @@ impl Supervisor {
                 // A later change was faster, or waits: its result in the keyring is the one that counts.
                 return;
             }
-            let kept = match key.as_ref().filter(|_key| keep) {
+            let stored = match key.as_ref().filter(|_key| keep) {
                 Some(key) => context.keyring.store_data_key(profile, key).await.map(|()| true),
                 None => context.keyring.delete_data_key(profile).await.map(|()| false),
             };
             drop(turn);
-            let kept = kept.map_err(ProblemReason::DataKeyKeyring);
-            let persisted = context.update_problem(profile, &ProblemKind::DataKeyKeyring, kept).unwrap_or(false);
+            let stored = stored.map_err(ProblemReason::DataKeyKeyring);
+            let persisted = context.update_problem(profile, &ProblemKind::DataKeyKeyring, stored).unwrap_or(false);
             context.report(InternalEvent::DataKey { profile, change, key, persisted }).await;
         };
         let spawner = self.context.spawner.clone();

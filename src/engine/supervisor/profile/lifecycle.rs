@@ -38,14 +38,21 @@ impl Supervisor {
         let context = self.context.for_profile(id);
         let link_store = LinkStore::default();
         let (pending_commands, status_method) = (PendingCommands::default(), StatusMethod::default());
-        let (past, told) = oneshot::channel();
-        let (left, found) = oneshot::channel();
-        let tell = history_loader::send_previous_run(id, context.journal_store.clone(), past, self.started);
-        context.spawner.spawn_to_completion("reading the journal", tell);
+        let (previous_run_sender, previous_run) = oneshot::channel();
+        let (gaps_sender, unfinished_gaps) = oneshot::channel();
+        let send =
+            history_loader::send_previous_run(id, context.journal_store.clone(), previous_run_sender, self.started);
+        context.spawner.spawn_to_completion("reading the journal", send);
         let (journal_store, event_sender) = (context.journal_store.clone(), context.event_sender.clone());
-        let kept = (pending_commands.clone(), link_store.clone());
-        let journal_writer =
-            JournalWriter::start(id, journal_store, event_sender, kept, (told, found), &context.spawner);
+        let shared = (pending_commands.clone(), link_store.clone());
+        let journal_writer = JournalWriter::start(
+            id,
+            journal_store,
+            event_sender,
+            shared,
+            (previous_run, unfinished_gaps),
+            &context.spawner,
+        );
         start_reconciler(&context, id, &pending_commands, &status_method, &journal_writer);
         let rest = context.rest.clone();
         let parts = session::state::SessionConfig {
@@ -85,7 +92,7 @@ impl Supervisor {
             local_events: LocalEvents::default(),
             pending_commands,
             status_method,
-            left: Some(left),
+            unfinished_gaps: Some(gaps_sender),
             data_key: DataKeyState::default(),
             downloads: BTreeMap::new(),
             saving_tasks: Vec::new(),
@@ -103,8 +110,8 @@ impl Supervisor {
     /// Restores a profile's entries from the journal and publishes them. Happens once per profile and run.
     pub(crate) fn restore_history(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
-        let Some(left) = profile_state.left.take() else { return };
-        let of_the_past = (profile_state.pending_commands.clone(), left);
+        let Some(gaps_sender) = profile_state.unfinished_gaps.take() else { return };
+        let of_the_past = (profile_state.pending_commands.clone(), gaps_sender);
         let context = profile_state.context.clone();
         let (journal_store, event_sender) = (context.journal_store.clone(), context.event_sender.clone());
         let (live_from, journal_writer, link_store) =
@@ -174,7 +181,7 @@ impl Supervisor {
 
     /// The removal was recorded while the engine was stopping: the next start does the rest.
     pub(crate) fn on_removal_recorded_late(&mut self, profile: ProfileId) {
-        self.settings.profiles.retain(|kept| kept.id != profile);
+        self.settings.profiles.retain(|listed| listed.id != profile);
         self.save();
     }
 
@@ -190,7 +197,7 @@ impl Supervisor {
         if is_sandbox {
             self.sandbox = None;
         }
-        self.settings.profiles.retain(|kept| kept.id != profile);
+        self.settings.profiles.retain(|listed| listed.id != profile);
         let (saved, is_saved) = oneshot::channel();
         self.save_and_signal(saved);
         let context = self.context.clone();

@@ -77,8 +77,8 @@ impl Supervisor {
         }
         self.report_arrivals_if_needed(profile);
         self.load_data_key(profile);
-        if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
-            change(kept);
+        if let Some(saved) = self.settings.profiles.iter_mut().find(|saved| saved.id == profile) {
+            change(saved);
             self.save();
         }
     }

@@ -99,13 +99,13 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
         let under_way = running.clone();
         let writing = context.spawner.blocking("exporting", move || write(&lines, &data, file, &under_way));
         tokio::pin!(writing);
-        let mut told = 0;
+        let mut reported = 0;
         let written = loop {
             tokio::select! {
                 written = &mut writing => break written,
                 () = tokio::time::sleep(PROGRESS_INTERVAL) => {
                     let read = running.read.load(Ordering::Relaxed);
-                    if std::mem::replace(&mut told, read) != read {
+                    if std::mem::replace(&mut reported, read) != read {
                         tell(read);
                     }
                 }

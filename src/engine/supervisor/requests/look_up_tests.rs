@@ -45,7 +45,7 @@ fn data(id: &str, body: &str) -> Entry {
     received(&serde_json::json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 0, "body": body}))
 }
 
-struct Bench {
+struct Fixture {
     journal: TestJournal,
     events: EventReceiver,
     actions: mpsc::Sender<Action>,
@@ -54,14 +54,14 @@ struct Bench {
     folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     /// An engine at the end of its start, with a long journal.
     async fn new() -> Self {
         let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
         let (store, settings, _) = Store::open(&directories);
-        let profile = Profile { name: "Bench".to_owned(), keep_signed_in: false, ..Profile::default() };
+        let profile = Profile { name: "Fixture".to_owned(), keep_signed_in: false, ..Profile::default() };
         let settings = Settings { profiles: vec![profile.clone()], ..settings };
         let journal = TestJournal::new(event_sender.clone());
         let mut few = vec![data("r", "wait"), data("inline", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY")];
@@ -84,11 +84,11 @@ impl Bench {
             live_from: Seq(u64::from(BETWEEN + OPEN) + 4),
         };
         let (context, actions, _running) = parts.start();
-        let bench = Self { journal, events, actions, context, profile, folder };
-        bench.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
+        let fixture = Self { journal, events, actions, context, profile, folder };
+        fixture.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
         // Open activities are looked up concurrently with the restore; this waits until that is done.
-        bench.journal.journal.open_activities(bench.profile.id).await.unwrap();
-        bench
+        fixture.journal.journal.open_activities(fixture.profile.id).await.unwrap();
+        fixture
     }
 
     async fn wait(&self, is_it: impl Fn(&Event) -> bool) {
@@ -119,65 +119,71 @@ fn is_notice(event: &Event, words: &str) -> bool {
 
 #[tokio::test]
 async fn open_requests_are_found_without_reading_the_whole_journal() {
-    let bench = Bench::new().await;
-    let (profile, request) = (bench.profile.id, RequestId::from("r"));
+    let fixture = Fixture::new().await;
+    let (profile, request) = (fixture.profile.id, RequestId::from("r"));
     let key = ActivityKey::Data(request.clone());
-    let whole = bench.steps(async {
+    let whole = fixture.steps(async {
         let all = Some((Seq(0), Seq(u64::MAX)));
-        bench.journal.journal.history(profile, &ActivityKey::Command("1".into()), all).await.unwrap();
+        fixture.journal.journal.history(profile, &ActivityKey::Command("1".into()), all).await.unwrap();
     });
     assert!(whole.await > u64::from(BETWEEN), "the count sees no scan");
 
-    let to = |name: &str| bench.folder.path().join(name);
+    let to = |name: &str| fixture.folder.path().join(name);
     let inline = Action::SaveInline { profile, request: "inline".into(), to: to("inline"), span: None };
     let is_saved = |entry: &Entry| matches!(entry.fact, Fact::Local(crate::activity::LocalEvent::Saved { .. }));
     let saved = |event: &Event| matches!(event, Event::Committed { entries, .. } if entries.iter().any(is_saved));
-    let steps = bench.steps(bench.send(inline, saved)).await;
+    let steps = fixture.steps(fixture.send(inline, saved)).await;
     assert!(steps < FEW, "saving inline data took {steps} steps");
     assert_eq!(std::fs::read(to("inline")).unwrap(), b"ABCDEFGHIJKLMNOPQRSTUVWX");
 
     let download = Action::Download { profile, request: request.clone(), to: to("download") };
-    let steps = bench.steps(bench.send(download, |event| is_notice(event, "was not saved"))).await;
+    let steps = fixture.steps(fixture.send(download, |event| is_notice(event, "was not saved"))).await;
     assert!(steps < FEW, "a download took {steps} steps");
 
     let history = Action::History { profile, key, from: Seq(1), to: Seq(u64::from(BETWEEN + OPEN) + 3) };
     let read = |event: &Event| matches!(event, Event::History { entries, is_cut: false, .. } if entries.len() == 2);
-    let steps = bench.steps(bench.send(history, read)).await;
+    let steps = fixture.steps(fixture.send(history, read)).await;
     assert!(steps < FEW, "the details took {steps} steps");
 
-    let steps = bench.steps(report_if_arrived(bench.context.clone(), profile, request.clone())).await;
+    let steps = fixture.steps(report_if_arrived(fixture.context.clone(), profile, request.clone())).await;
     assert!(steps < FEW, "looking for data that came took {steps} steps");
 
     let (past, told) = oneshot::channel();
     drop(past.send(PreviousRun::default()));
     let (_left, found) = oneshot::channel();
     let kept = (PendingCommands::default(), LinkStore::default());
-    let (store, event_sender) = (bench.context.journal_store.clone(), bench.context.event_sender.clone());
+    let (store, event_sender) = (fixture.context.journal_store.clone(), fixture.context.event_sender.clone());
     let asking = DataRequester {
         profile,
         session_credentials: Arc::new(SessionCredentials {
             number: 1,
-            endpoints: Arc::new(Endpoints::of(&bench.profile).unwrap()),
+            endpoints: Arc::new(Endpoints::of(&fixture.profile).unwrap()),
             token: AuthorizationToken::new("T"),
         }),
-        journal_writer: JournalWriter::start(profile, store, event_sender, kept, (told, found), &bench.context.spawner),
-        context: bench.context.clone(),
+        journal_writer: JournalWriter::start(
+            profile,
+            store,
+            event_sender,
+            kept,
+            (told, found),
+            &fixture.context.spawner,
+        ),
+        context: fixture.context.clone(),
     };
-    let steps = bench.steps(async {
+    let steps = fixture.steps(async {
         asking.request_again(request, None).await;
-        bench.wait(|event| is_notice(event, "its data token is not known")).await;
+        fixture.wait(|event| is_notice(event, "its data token is not known")).await;
     });
     let steps = steps.await;
     assert!(steps < FEW, "requesting again took {steps} steps");
 }
 
-/// REVIEW C30.
 #[tokio::test]
 async fn ended_requests_make_room_for_others_and_open_ones_do_not() {
-    let bench = Bench::new().await;
+    let fixture = Fixture::new().await;
     let follow = async |id: String| {
-        let (profile, folder) = (bench.profile.id, Some(bench.folder.path().to_owned()));
-        bench
+        let (profile, folder) = (fixture.profile.id, Some(fixture.folder.path().to_owned()));
+        fixture
             .context
             .report(InternalEvent::Requested { profile, request: id.as_str().into(), folder, size: None })
             .await;
@@ -195,5 +201,5 @@ async fn ended_requests_make_room_for_others_and_open_ones_do_not() {
         assert!(!is_full || is_notice(event, "one-more"), "there was room: {event:?}");
         is_full
     };
-    bench.wait(is_full).await;
+    fixture.wait(is_full).await;
 }

@@ -41,8 +41,8 @@ impl Supervisor {
         );
         let dialect = profile_state.status_method.clone();
         let task = async move {
-            let mut left = VecDeque::from(commands);
-            while let Some(command) = left.front() {
+            let mut remaining = VecDeque::from(commands);
+            while let Some(command) = remaining.front() {
                 match context
                     .rest
                     .request_status(&session_credentials.endpoints, &session_credentials.token, command, &dialect)
@@ -55,16 +55,16 @@ impl Supervisor {
                             tracing::debug!("the profile is being closed");
                             return;
                         }
-                        left.pop_front();
+                        remaining.pop_front();
                     }
                     Err(why @ RestError::Unauthorised(_)) => {
-                        let (commands, credentials_number) = (left.into(), session_credentials.number);
+                        let (commands, credentials_number) = (remaining.into(), session_credentials.number);
                         let check = RefusedCheck { profile, commands, credentials_number, why, retry };
                         return context.report(InternalEvent::StatusCheckRefused(check)).await;
                     }
                     // What failed for this one would fail for the next: one notice, not hundreds.
                     Err(why) => {
-                        return context.warn(profile, NoticeReason::StatusUnknown { commands: left.into(), why });
+                        return context.warn(profile, NoticeReason::StatusUnknown { commands: remaining.into(), why });
                     }
                 }
             }
@@ -159,13 +159,13 @@ impl Supervisor {
     pub(crate) fn read_texts(&self, profile: ProfileId, rows: Vec<CutText>) {
         let context = self.context.clone();
         self.read_for_window(profile, Unshown::Texts, async move {
-            let (mut texts, mut room) = (Vec::with_capacity(rows.len()), MAX_TEXTS_SIZE);
+            let (mut texts, mut remaining_size) = (Vec::with_capacity(rows.len()), MAX_TEXTS_SIZE);
             for CutText { key, from, to, beginning } in rows {
                 let entries = context.journal_store.history(profile, &key, Some((from, to))).await?.entries;
                 let of_entry = |entry| text_of(entry).into_iter().chain(context_of(entry).map(Cow::Borrowed));
                 let whole = entries.iter().rev().flat_map(of_entry).find(|text| text.starts_with(&beginning));
-                let Some(whole) = whole.filter(|whole| whole.len() <= room) else { continue };
-                room -= whole.len();
+                let Some(whole) = whole.filter(|whole| whole.len() <= remaining_size) else { continue };
+                remaining_size -= whole.len();
                 texts.push((key, whole.into_owned()));
             }
             Ok(Event::FullTexts { profile, texts })

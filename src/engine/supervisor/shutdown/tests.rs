@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::events::action::Action;
-use crate::engine::supervisor::test_bench::{Bench, Renewal};
+use crate::engine::supervisor::test_fixture::{Fixture, Renewal};
 use crate::journal::PendingWork;
 use crate::protocol::DataKey;
 
@@ -25,8 +25,8 @@ enum UnderWay {
 }
 
 /// Starts it.
-async fn begin(bench: &mut Bench, what: UnderWay) {
-    let profile = bench.profile;
+async fn begin(fixture: &mut Fixture, what: UnderWay) {
+    let profile = fixture.profile;
     let mut actions = Vec::new();
     if matches!(what, UnderWay::StatusChecks | UnderWay::EverythingBefore) {
         actions.push(Action::CheckStatus { profile, commands: ["c-1", "c-2"].map(Into::into).into() });
@@ -46,10 +46,10 @@ async fn begin(bench: &mut Bench, what: UnderWay) {
         actions.push(Action::RemoveProfile(profile));
     }
     for action in actions {
-        bench.actions.send(action).await.unwrap();
+        fixture.actions.send(action).await.unwrap();
     }
     if matches!(what, UnderWay::Renewal) {
-        bench.until("ask T-1").await;
+        fixture.until("ask T-1").await;
     }
 }
 
@@ -64,20 +64,20 @@ async fn quitting_ends_within_a_second_whoever_is_silent_and_pending_work_is_rec
         UnderWay::Removal,
         UnderWay::EverythingBefore,
     ] {
-        let mut bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
-        *bench.renewal.lock().unwrap() = Renewal::Silent;
-        bench.silence_keyring();
-        bench.silence_proxy();
-        begin(&mut bench, what).await;
+        let mut fixture = Fixture::signed_in(jiff::SignedDuration::ZERO).await;
+        *fixture.renewal.lock().unwrap() = Renewal::Silent;
+        fixture.silence_keyring();
+        fixture.silence_proxy();
+        begin(&mut fixture, what).await;
         let began = Instant::now();
-        bench.actions.send(Action::Quit).await.unwrap();
-        bench.ended().await;
+        fixture.actions.send(Action::Quit).await.unwrap();
+        fixture.ended().await;
         let took = began.elapsed();
         assert!(took <= MAX_DURATION, "{what:?}: it took {took:?}");
-        bench.until("leave T-1").await;
+        fixture.until("leave T-1").await;
 
-        let left = bench.journal.pending_work().await;
-        let profile = bench.profile;
+        let left = fixture.journal.pending_work().await;
+        let profile = fixture.profile;
         let signs_out = matches!(what, UnderWay::SigningOut | UnderWay::EverythingBefore);
         let removes = matches!(what, UnderWay::Removal | UnderWay::EverythingBefore);
         let is_left = |fits: &dyn Fn(&PendingWork) -> bool| left.iter().any(fits);
@@ -85,44 +85,44 @@ async fn quitting_ends_within_a_second_whoever_is_silent_and_pending_work_is_rec
         assert_eq!(is_left(&|work| matches!(work, PendingWork::RevokeToken { .. })), signs_out, "{what:?}: {left:?}");
         assert_eq!(is_left(&|work| *work == PendingWork::RemoveProfile(profile)), removes, "{what:?}: {left:?}");
         // The next run's gap begins there.
-        let alive = bench.journal.last_seen(profile).await;
+        let alive = fixture.journal.last_seen(profile).await;
         assert!(removes || alive.is_some(), "{what:?}: no sign of life was written down");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn quitting_waits_for_a_slow_disk_so_that_received_messages_are_stored() {
-    let bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
-    bench.journal.set_append_time(Duration::from_secs(2));
-    bench.silence_keyring();
-    bench.silence_proxy();
-    bench.receive("c-1").await;
-    bench.actions.send(Action::SetDataKey { profile: bench.profile, key: None, persist: false }).await.unwrap();
-    bench.actions.send(Action::Quit).await.unwrap();
-    bench.ended().await;
-    assert_eq!(bench.journal.ids(), ["c-1"]);
+    let fixture = Fixture::signed_in(jiff::SignedDuration::ZERO).await;
+    fixture.journal.set_append_time(Duration::from_secs(2));
+    fixture.silence_keyring();
+    fixture.silence_proxy();
+    fixture.receive("c-1").await;
+    fixture.actions.send(Action::SetDataKey { profile: fixture.profile, key: None, persist: false }).await.unwrap();
+    fixture.actions.send(Action::Quit).await.unwrap();
+    fixture.ended().await;
+    assert_eq!(fixture.journal.ids(), ["c-1"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_stays_recorded_although_the_keyring_stores_an_earlier_token_after_it() {
-    let mut bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
-    let profile = bench.profile;
-    bench.silence_keyring();
-    bench.actions.send(Action::RenewToken(profile)).await.unwrap();
-    bench.until("join T-2").await;
-    bench.idle().await;
-    bench.refuse_deletion();
-    bench.actions.send(Action::SignOut { profile, revoke: false }).await.unwrap();
-    let is_recorded = async |bench: &Bench| {
-        let works = bench.journal.journal.pending_work().await.unwrap();
+    let mut fixture = Fixture::signed_in(jiff::SignedDuration::ZERO).await;
+    let profile = fixture.profile;
+    fixture.silence_keyring();
+    fixture.actions.send(Action::RenewToken(profile)).await.unwrap();
+    fixture.until("join T-2").await;
+    fixture.idle().await;
+    fixture.refuse_deletion();
+    fixture.actions.send(Action::SignOut { profile, revoke: false }).await.unwrap();
+    let is_recorded = async |fixture: &Fixture| {
+        let works = fixture.journal.journal.pending_work().await.unwrap();
         works.iter().any(|(_, work)| *work == PendingWork::DeleteToken(profile))
     };
-    while !is_recorded(&bench).await {
+    while !is_recorded(&fixture).await {
         tokio::task::yield_now().await;
     }
-    bench.wake_keyring();
-    bench.until("keep T-2").await;
-    bench.notice("is locked").await;
-    bench.idle().await;
-    assert!(is_recorded(&bench).await, "a program that is killed now would keep a token that is to be deleted");
+    fixture.wake_keyring();
+    fixture.until("keep T-2").await;
+    fixture.notice("is locked").await;
+    fixture.idle().await;
+    assert!(is_recorded(&fixture).await, "a program that is killed now would keep a token that is to be deleted");
 }

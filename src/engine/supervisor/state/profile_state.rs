@@ -64,7 +64,7 @@ pub(crate) struct ProfileState {
     /// The form of status request that its server accepts.
     pub(crate) status_method: StatusMethod,
     /// Passes the gap that the last run left to the journal writer, once the history has been read.
-    pub(crate) left: Option<oneshot::Sender<UnfinishedGap>>,
+    pub(crate) unfinished_gaps: Option<oneshot::Sender<UnfinishedGap>>,
     /// The key of its payloads, and its changes.
     pub(crate) data_key: DataKeyState,
     /// Its running downloads.
@@ -80,7 +80,7 @@ impl ProfileState {
         self.state = state;
         if self.has_left() {
             // A receiver that has stopped waiting is ignored.
-            self.leaving.drain(..).for_each(|left| _ = left.send(()));
+            self.leaving.drain(..).for_each(|sender| _ = sender.send(()));
         }
     }
 
@@ -96,12 +96,12 @@ impl ProfileState {
     }
 
     /// Completes when the session has left its current channel.
-    pub(crate) fn left(&mut self) -> impl Future<Output = ()> + Send + 'static {
-        let (leaving, left) = oneshot::channel();
+    pub(crate) fn until_left(&mut self) -> impl Future<Output = ()> + Send + 'static {
+        let (sender, receiver) = oneshot::channel();
         if !self.has_left() {
-            self.leaving.push(leaving);
+            self.leaving.push(sender);
         }
-        async move { _ = left.await }
+        async move { _ = receiver.await }
     }
 
     /// Writes the operator's actions into the journal.

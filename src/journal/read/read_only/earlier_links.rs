@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension;
 use crate::activity::Seq;
 use crate::credentials::JournalId;
 use crate::journal::error::JournalError;
-use crate::journal::file::row::id_text;
+use crate::journal::file::entry_codec::id_text;
 use crate::journal::tables::earlier_links::{EarlierLinks, LIVE_FROM, LinkOpener, has_secrets};
 use crate::journal::tables::seal::{RUN_SEAL, Sealer};
 use crate::protocol::RequestId;
@@ -56,7 +56,7 @@ impl ReadOnlyJournal {
                 }
                 LinkOpener::NextRun(_) | LinkOpener::Unknown => (i64::MAX, None),
             };
-            let mut kept = BTreeSet::new();
+            let mut requests = BTreeSet::new();
             let is_any = matches!(opener, LinkOpener::Unknown) && has_secrets;
             if seal.is_some() || is_any {
                 let sql = "SELECT DISTINCT uuid, request FROM secret JOIN profile ON number = secret.profile
@@ -65,10 +65,10 @@ impl ReadOnlyJournal {
                 let mut rows = select.query([seal])?;
                 while let Some(found) = rows.next()? {
                     let profile = ProfileId::from_u128(u128::from_be_bytes(found.get(0)?));
-                    kept.insert((profile, RequestId::new(id_text(found.get_ref(1)?))));
+                    requests.insert((profile, RequestId::new(id_text(found.get_ref(1)?))));
                 }
             }
-            Ok(EarlierLinks { live_from: Seq(u64::try_from(live_from).unwrap_or(0)), stored: kept })
+            Ok(EarlierLinks { live_from: Seq(u64::try_from(live_from).unwrap_or(0)), stored: requests })
         })
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::OptionalExtension as _;
 
 use crate::activity::{ActivityKey, Entry, Seq};
 use crate::journal::error::JournalError;
-use crate::journal::file::row::{self, to_sql};
+use crate::journal::file::entry_codec::{self, to_sql};
 use crate::journal::tables::open_activity;
 use crate::journal::write::database::number_of;
 use crate::journal::write::retention::{PURGED_BEFORE, PURGED_ENTRIES};
@@ -47,7 +47,7 @@ impl ReadOnlyJournal {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(sql)?;
             let parameters = (profile.as_u128().to_be_bytes(), to_sql(before), limit);
-            statement.query_map(parameters, row::numbered_key)?.collect::<rusqlite::Result<_>>()
+            statement.query_map(parameters, entry_codec::numbered_key)?.collect::<rusqlite::Result<_>>()
         })
     }
 
@@ -116,7 +116,7 @@ impl ReadOnlyJournal {
             let mut rows = order.query((profile.as_u128().to_be_bytes(), to_sql(from), to_sql(before), limit))?;
             let (mut entries, mut looked_at, mut last) = (Vec::new(), 0, from);
             while let Some(found) = rows.next()? {
-                let (seq, key) = row::numbered_key(found)?;
+                let (seq, key) = entry_codec::numbered_key(found)?;
                 (looked_at, last) = (looked_at + 1, seq);
                 if wanted.contains(&key) {
                     entries.extend(look_up.query_row([to_sql(seq)], of_profile).optional()?.map(|(_, entry)| entry));

@@ -6,7 +6,7 @@ use rusqlite::OptionalExtension as _;
 
 use crate::activity::{ActivityKey, Seq};
 use crate::journal::error::JournalError;
-use crate::journal::file::row::to_sql;
+use crate::journal::file::entry_codec::to_sql;
 use crate::journal::tables::profile_names;
 use crate::settings::ProfileId;
 

@@ -17,10 +17,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::activity::{ActivityKey, Entry, Seq, Timestamp};
 use crate::journal::error::JournalError;
+use crate::journal::file::entry_codec::{self, COLUMNS, to_sql};
 use crate::journal::file::file_id::FileId;
-use crate::journal::file::row::{self, COLUMNS, to_sql};
 use crate::journal::file::schema::{self, FILE};
-use crate::journal::tables::clock::{self, KeptClock};
+use crate::journal::tables::clock::{self, StoredClock};
 use crate::journal::tables::open_activity::OpenIndex;
 use crate::settings::ProfileId;
 
@@ -97,7 +97,7 @@ impl ReadOnlyJournal {
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub fn clock(&self) -> Result<Option<KeptClock>, JournalError> {
+    pub fn clock(&self) -> Result<Option<StoredClock>, JournalError> {
         clock::load(&self.connection).map_err(|source| self.failed(source))
     }
 
@@ -291,7 +291,7 @@ fn entries_where(condition: &str) -> String {
 /// Reads a row of [`entries_where`].
 fn of_profile(found: &Row<'_>) -> rusqlite::Result<(ProfileId, Entry)> {
     let uuid: [u8; 16] = found.get(5)?;
-    Ok((ProfileId::from_u128(u128::from_be_bytes(uuid)), row::read(found)?))
+    Ok((ProfileId::from_u128(u128::from_be_bytes(uuid)), entry_codec::read(found)?))
 }
 
 /// Sorts lines by entry number in a scratch file that is deleted when it is dropped. Fast if they are nearly in order.

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::activity::{Openness, Timestamp};
-use crate::journal::file::row;
+use crate::activity::{OpenState, Timestamp};
+use crate::journal::file::entry_codec;
 use crate::journal::tables::gap_rows::is_gap_settled;
 
 use super::{IndexChanges, OpenIndex, OpenRow, delete, set_state};
@@ -23,12 +23,12 @@ pub(crate) fn settle_expired(
             transaction.prepare_cached("SELECT first, profile, kind, id, state, at, expires FROM open_activity")?;
         let mut rows = select.query(())?;
         while let Some(found) = rows.next()? {
-            let (profile, openness) = (found.get(1)?, Openness::from_bits(found.get(4)?));
-            let is_over = if openness.is_ended_gap() {
-                is_gap_settled(&transaction, profile, &row::key(found.get(2)?, found.get_ref(3)?), |key| {
+            let (profile, open_state) = (found.get(1)?, OpenState::from_bits(found.get(4)?));
+            let is_over = if open_state.is_ended_gap() {
+                is_gap_settled(&transaction, profile, &entry_codec::key(found.get(2)?, found.get_ref(3)?), |key| {
                     index.contains(profile, key)
                 })?
-            } else if openness.is_only_ready() {
+            } else if open_state.is_only_ready() {
                 match found.get::<_, Option<i64>>(6)? {
                     Some(expires) => expires < now.0,
                     None => found.get::<_, i64>(5)? < came_before.0,
@@ -37,15 +37,15 @@ pub(crate) fn settle_expired(
                 false
             };
             if is_over {
-                let hash = index.hash(profile, &row::key(found.get(2)?, found.get_ref(3)?));
+                let hash = index.hash(profile, &entry_codec::key(found.get(2)?, found.get_ref(3)?));
                 let first = found.get(0)?;
-                let openness = if openness.is_ended_gap() { Openness::SETTLED } else { Openness::EXPIRED };
-                if openness.can_be_dropped() {
+                let open_state = if open_state.is_ended_gap() { OpenState::SETTLED } else { OpenState::EXPIRED };
+                if open_state.can_be_dropped() {
                     settled.push(first);
                     changes.push((hash, None));
                 } else {
-                    set_state(&transaction, first, openness)?;
-                    changes.push((hash, Some(OpenRow { first, openness })));
+                    set_state(&transaction, first, open_state)?;
+                    changes.push((hash, Some(OpenRow { first, open_state })));
                 }
             }
         }

@@ -1,12 +1,12 @@
 //! The single source of what is open: a small table that the writer updates in the transaction of the entries themselves.
 //!
-//! Its rows are the activities that are open by [`Openness`]: commands and data requests without an outcome, data that was not
+//! Its rows are the activities that are open by [`OpenState`]: commands and data requests without an outcome, data that was not
 //! saved, gaps that are not settled. A row's key is the number of its activity's first entry, so that rows are only ever added at
 //! the end. It lists the activity's entries, so that reading them needs no search. Ids are looked up by their hash in memory
 //! ([`OpenIndex`]), because an index on random ids would slow appends down. An activity that starts and settles within one
 //! transaction never touches the table.
 //!
-//! A settled activity stays in the table if its newest entries alone would not show that it is ([`Openness::ends_late`]), or if
+//! A settled activity stays in the table if its newest entries alone would not show that it is ([`OpenState::newest_reads_open`]), or if
 //! its link has expired, so that a repeat opens nothing. Once all of its entries are old, they are removed together.
 //!
 //! A journal of an earlier version, or a repaired one, has no such table yet. The writer builds it in steps, oldest entry first,
@@ -21,8 +21,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
 
-use crate::activity::{ActivityKey, Entry, Fact, Openness, Seq, Timestamp, expiry_of};
-use crate::journal::file::row::{self, COLUMNS, StoredId};
+use crate::activity::{ActivityKey, Entry, Fact, OpenState, Seq, Timestamp, expiry_of};
+use crate::journal::file::entry_codec::{self, COLUMNS, StoredId};
 use crate::protocol::{DataBody, Message};
 
 /// Number of entries that one build step reads: some milliseconds.
@@ -38,7 +38,7 @@ pub struct OpenActivity {
     /// The activity's key.
     pub key: ActivityKey,
     /// What is open in it.
-    pub openness: Openness,
+    pub open_state: OpenState,
     /// The first entry since it is open.
     pub first: Seq,
     /// Its newest entry.
@@ -69,7 +69,7 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct OpenRow {
     first: i64,
-    openness: Openness,
+    open_state: OpenState,
 }
 
 /// What a commit changes in the index.
@@ -82,8 +82,8 @@ impl OpenIndex {
         let mut select = connection.prepare("SELECT first, profile, kind, id, state FROM open_activity")?;
         let mut rows = select.query(())?;
         while let Some(row) = rows.next()? {
-            let key = row::key(row.get(2)?, row.get_ref(3)?);
-            let known = OpenRow { first: row.get(0)?, openness: Openness::from_bits(row.get(4)?) };
+            let key = entry_codec::key(row.get(2)?, row.get_ref(3)?);
+            let known = OpenRow { first: row.get(0)?, open_state: OpenState::from_bits(row.get(4)?) };
             open.insert(self.hash(row.get(1)?, &key), known);
         }
         let complete = built_to(connection)?.is_none();
@@ -98,24 +98,28 @@ impl OpenIndex {
 
     /// Whether an activity of a profile is open.
     pub(crate) fn contains(&self, profile: i64, key: &ActivityKey) -> bool {
-        self.read().open.get(&self.hash(profile, key)).is_some_and(|row| !row.openness.is_settled())
+        self.read().open.get(&self.hash(profile, key)).is_some_and(|row| !row.open_state.is_settled())
     }
 
     /// The row number of a settled activity whose entries must be removed together; `None` for any other.
-    pub(crate) fn ends_late(&self, profile: i64, key: &ActivityKey) -> Option<i64> {
-        self.read().open.get(&self.hash(profile, key)).filter(|row| row.openness.ends_late()).map(|row| row.first)
+    pub(crate) fn newest_reads_open(&self, profile: i64, key: &ActivityKey) -> Option<i64> {
+        self.read()
+            .open
+            .get(&self.hash(profile, key))
+            .filter(|row| row.open_state.newest_reads_open())
+            .map(|row| row.first)
     }
 
     /// The row number of an activity with nothing open except what may repeat an earlier state, if that came after an entry; and
     /// what is left if it does.
-    pub(crate) fn may_repeat(&self, profile: i64, key: &ActivityKey, after: i64) -> Option<(i64, Openness)> {
+    pub(crate) fn may_repeat(&self, profile: i64, key: &ActivityKey, after: i64) -> Option<(i64, OpenState)> {
         let row = self.read().open.get(&self.hash(profile, key)).copied()?;
-        row.openness.if_settled_before().filter(|_| row.first > after).map(|left| (row.first, left))
+        row.open_state.if_settled_before().filter(|_| row.first > after).map(|remaining| (row.first, remaining))
     }
 
     /// Applies committed changes: rows of these activities were deleted, or have another state.
-    pub(crate) fn apply_rows(&self, changes: impl Iterator<Item = (u64, Option<(i64, Openness)>)>) {
-        let row = |(first, openness)| OpenRow { first, openness };
+    pub(crate) fn apply_rows(&self, changes: impl Iterator<Item = (u64, Option<(i64, OpenState)>)>) {
+        let row = |(first, open_state)| OpenRow { first, open_state };
         self.apply(IndexChanges(changes.map(|(hash, changed)| (hash, changed.map(row))).collect()));
     }
 
@@ -165,7 +169,7 @@ struct RowChange<'entries> {
     key: Cow<'entries, ActivityKey>,
     /// The existing row.
     before: Option<i64>,
-    openness: Openness,
+    open_state: OpenState,
     at: Timestamp,
     /// Whether an entry of this transaction brought fetchable data.
     brings_data: bool,
@@ -194,7 +198,7 @@ impl<'entries> TableChanges<'entries> {
         entry: &Entry,
         key: impl FnOnce() -> Cow<'entries, ActivityKey>,
     ) {
-        let opens = !Openness::SETTLED.after(&entry.key, &entry.fact).can_be_dropped();
+        let opens = !OpenState::SETTLED.after(&entry.key, &entry.fact).can_be_dropped();
         if !opens && self.by_hash.is_empty() && state.open.is_empty() {
             return;
         }
@@ -210,7 +214,7 @@ impl<'entries> TableChanges<'entries> {
                     profile,
                     key: key(),
                     before: known.map(|known| known.first),
-                    openness: known.map_or(Openness::SETTLED, |known| known.openness),
+                    open_state: known.map_or(OpenState::SETTLED, |known| known.open_state),
                     at: entry.at,
                     brings_data: false,
                     expires: None,
@@ -218,7 +222,7 @@ impl<'entries> TableChanges<'entries> {
                 })
             }
         };
-        change.openness = change.openness.after(&entry.key, &entry.fact);
+        change.open_state = change.open_state.after(&entry.key, &entry.fact);
         change.at = entry.at;
         if brings_data(&entry.fact) {
             (change.brings_data, change.expires) = (true, expiry_of(entry));
@@ -231,7 +235,7 @@ impl<'entries> TableChanges<'entries> {
         let mut changes: Vec<_> = self
             .by_hash
             .into_iter()
-            .filter(|(_, change)| change.before.is_some() || !change.openness.can_be_dropped())
+            .filter(|(_, change)| change.before.is_some() || !change.open_state.can_be_dropped())
             .collect();
         // In number order, so that new rows are added at the end.
         changes.sort_unstable_by_key(|(_, change)| change.entries.first().copied());
@@ -242,17 +246,17 @@ impl<'entries> TableChanges<'entries> {
         let (mut new_rows, mut settled) = (Vec::new(), Vec::new());
         for (hash, change) in changes {
             let row = match change.before {
-                Some(first) if change.openness.can_be_dropped() => {
+                Some(first) if change.open_state.can_be_dropped() => {
                     settled.push(first);
                     None
                 }
                 Some(first) => {
                     change.update(transaction, first)?;
-                    Some(OpenRow { first, openness: change.openness })
+                    Some(OpenRow { first, open_state: change.open_state })
                 }
                 None => {
                     let Some(first) = change.entries.first().copied() else { continue };
-                    let row = OpenRow { first, openness: change.openness };
+                    let row = OpenRow { first, open_state: change.open_state };
                     new_rows.push(change);
                     Some(row)
                 }
@@ -296,9 +300,9 @@ fn insert_with(statement: &mut CachedStatement<'_>, rows: &[RowChange<'_>]) -> r
     for row in rows {
         statement.raw_bind_parameter(parameter, row.entries.first())?;
         statement.raw_bind_parameter(parameter + 1, row.profile)?;
-        statement.raw_bind_parameter(parameter + 2, row::unit(row.key.kind()))?;
+        statement.raw_bind_parameter(parameter + 2, entry_codec::unit(row.key.kind()))?;
         statement.raw_bind_parameter(parameter + 3, StoredId::of(row.key.id()))?;
-        statement.raw_bind_parameter(parameter + 4, row.openness.bits())?;
+        statement.raw_bind_parameter(parameter + 4, row.open_state.bits())?;
         statement.raw_bind_parameter(parameter + 5, row.at.0)?;
         statement.raw_bind_parameter(parameter + 6, row.expires.map(|expires| expires.0))?;
         statement.raw_bind_parameter(parameter + 7, listing(&row.entries))?;
@@ -309,9 +313,9 @@ fn insert_with(statement: &mut CachedStatement<'_>, rows: &[RowChange<'_>]) -> r
 }
 
 /// Sets a row's state.
-pub(crate) fn set_state(connection: &Connection, first: i64, openness: Openness) -> rusqlite::Result<()> {
+pub(crate) fn set_state(connection: &Connection, first: i64, open_state: OpenState) -> rusqlite::Result<()> {
     let mut update = connection.prepare_cached("UPDATE open_activity SET state = ?2 WHERE first = ?1")?;
-    update.execute((first, openness.bits())).map(drop)
+    update.execute((first, open_state.bits())).map(drop)
 }
 
 /// Deletes the rows with these first entries.
@@ -348,7 +352,7 @@ impl RowChange<'_> {
                 "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
                  WHERE first = ?1",
             )?
-            .execute((first, self.openness.bits(), self.at.0, self.brings_data, expires, listing(&entries)))?;
+            .execute((first, self.open_state.bits(), self.at.0, self.brings_data, expires, listing(&entries)))?;
         Ok(())
     }
 }
@@ -388,11 +392,11 @@ pub(crate) fn entries_of(
     key: &ActivityKey,
 ) -> rusqlite::Result<Option<(Vec<i64>, bool)>> {
     let known = index.read().open.get(&index.hash(profile, key)).copied();
-    let Some(OpenRow { first, .. }) = known.filter(|row| !row.openness.is_settled()) else { return Ok(None) };
+    let Some(OpenRow { first, .. }) = known.filter(|row| !row.open_state.is_settled()) else { return Ok(None) };
     let sql = "SELECT entries FROM open_activity WHERE first = ?1 AND profile = ?2 AND kind = ?3 AND id = ?4";
     let listed: Option<Vec<u8>> = connection
         .prepare_cached(sql)?
-        .query_row((first, profile, row::unit(key.kind()), StoredId::of(key.id())), |row| row.get(0))
+        .query_row((first, profile, entry_codec::unit(key.kind()), StoredId::of(key.id())), |row| row.get(0))
         .optional()?;
     Ok(listed.map(|listed| {
         let entries = from_bytes(&listed);
@@ -419,16 +423,16 @@ pub(crate) fn all_of(connection: &Connection, profile: i64) -> rusqlite::Result<
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let first: i64 = row.get(0)?;
-        let openness = Openness::from_bits(row.get(3)?);
-        if openness.is_settled() {
+        let open_state = OpenState::from_bits(row.get(3)?);
+        if open_state.is_settled() {
             continue;
         }
         let listed: Vec<u8> = row.get(4)?;
         let last = from_bytes(&listed).last().copied().unwrap_or(first);
         let seq = |number: i64| Seq(u64::try_from(number).unwrap_or(0));
         all.push(OpenActivity {
-            key: row::key(row.get(1)?, row.get_ref(2)?),
-            openness,
+            key: entry_codec::key(row.get(1)?, row.get_ref(2)?),
+            open_state,
             first: seq(first),
             last: seq(last),
         });
@@ -467,7 +471,7 @@ pub(crate) fn build_step(connection: &mut Connection, index: &OpenIndex) -> rusq
         let mut select = transaction.prepare_cached(&sql)?;
         let mut rows = select.query((from, ENTRIES_PER_STEP))?;
         while let Some(found) = rows.next()? {
-            let entry = row::read(found)?;
+            let entry = entry_codec::read(found)?;
             last = found.get(0)?;
             count += 1;
             changes.add_entry(&state, found.get("profile")?, last, &entry, || Cow::Owned(entry.key.clone()));

@@ -14,7 +14,7 @@ use crate::journal::error::{JournalError, RepairReport};
 use crate::journal::file::file_id::{FileId, is_missing};
 use crate::journal::file::generation::Generation;
 use crate::journal::file::lock::{self, DataDirLock};
-use crate::journal::tables::clock::{self, KeptClock};
+use crate::journal::tables::clock::{self, StoredClock};
 use crate::journal::tables::earlier_links;
 use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
 use crate::journal::tables::pending_work::{PendingWork, WorkId};
@@ -37,7 +37,7 @@ pub(crate) struct Opening {
     pub(crate) next: Seq,
     pub(crate) recovered: Option<RepairReport>,
     /// The clock of the last run.
-    pub(crate) clock: Option<KeptClock>,
+    pub(crate) clock: Option<StoredClock>,
 }
 
 /// A request to the writer thread.

@@ -5,7 +5,7 @@ use std::path::Path;
 use egui::{Id, Rect, Ui, pos2, vec2};
 
 use crate::engine::{Action, DownloadProgress, DownloadStage, WaitingDownload};
-use crate::protocol::{RequestId, visible};
+use crate::protocol::{RequestId, sanitize};
 use crate::settings::ProfileId;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::{bytes, coarse, countdown, download_text, rate};
@@ -84,13 +84,13 @@ impl DownloadLine<'_> {
     }
 
     /// Draws the button that cancels a download.
-    fn cancel(&self, ui: &mut Ui, scene: &mut FrameContext) {
+    fn cancel(&self, ui: &mut Ui, frame: &mut FrameContext) {
         let place = Rect::from_center_size(pos2(self.layout.cancel, self.middle), vec2(54.0, 24.0));
         let press = Button::new("Cancel")
             .name(format!("Cancel download {}", self.file))
             .salt(Id::unique(("cancel", self.request)));
         if press.within(ui, place).clicked() {
-            scene.request(UiRequest::Send(Action::CancelDownload {
+            frame.request(UiRequest::Send(Action::CancelDownload {
                 profile: self.profile,
                 request: self.request.clone(),
             }));
@@ -98,11 +98,11 @@ impl DownloadLine<'_> {
     }
 
     /// Draws a running download.
-    pub(crate) fn running(&self, ui: &mut Ui, progress: &DownloadProgress, scene: &mut FrameContext) {
+    pub(crate) fn running(&self, ui: &mut Ui, progress: &DownloadProgress, frame: &mut FrameContext) {
         let Self { layout, middle, request, file, .. } = *self;
         let palette = Palette::of(ui.style());
         if let DownloadStage::NoSpace { needed, free, folder } = &progress.stage {
-            return self.no_space(ui, *needed, *free, folder, scene);
+            return self.no_space(ui, *needed, *free, folder, frame);
         }
         widgets::icon(ui, pos2(layout.icon, middle), icons::DOWNLOADING, 16.0, palette.ready);
         self.name(ui);
@@ -117,7 +117,7 @@ impl DownloadLine<'_> {
         let text = widgets::text_right(ui, pos2(layout.amount, middle), &amount, TextRole::Small, palette.secondary);
         widgets::label(ui, text, &format!("amount {request}"), &format!("{amount} of {file}"));
         self.rate(ui, progress);
-        self.cancel(ui, scene);
+        self.cancel(ui, frame);
     }
 
     /// Draws the speed and the remaining time, or why they are unknown.
@@ -150,7 +150,7 @@ impl DownloadLine<'_> {
     }
 
     /// Draws a download that waits for disk space: the question and its three buttons.
-    fn no_space(&self, ui: &mut Ui, needed: u64, free: u64, folder: &Path, scene: &mut FrameContext) {
+    fn no_space(&self, ui: &mut Ui, needed: u64, free: u64, folder: &Path, frame: &mut FrameContext) {
         let Self { layout, middle, profile, file, .. } = *self;
         let palette = Palette::of(ui.style());
         widgets::icon(ui, pos2(layout.icon, middle), icons::GAP, 16.0, palette.gap);
@@ -167,14 +167,14 @@ impl DownloadLine<'_> {
         ];
         let mut right = layout.right;
         for (index, (words, action, spoken)) in answers.into_iter().enumerate() {
-            let look = if index == 0 { ButtonStyle::Plain } else { ButtonStyle::Outlined };
-            let press = Button::new(words).name(format!("{spoken} {file}")).style(look).height(20.0);
+            let style = if index == 0 { ButtonStyle::Plain } else { ButtonStyle::Outlined };
+            let press = Button::new(words).name(format!("{spoken} {file}")).style(style).height(20.0);
             let press = press.salt(Id::unique((spoken, request())));
             right -= press.width(ui);
             if press.at(ui, pos2(right, middle)).clicked() {
                 match index {
-                    1 => scene.request(UiRequest::MoveDownload { profile, request: request(), file: file.to_owned() }),
-                    _ => scene.request(UiRequest::Send(action)),
+                    1 => frame.request(UiRequest::MoveDownload { profile, request: request(), file: file.to_owned() }),
+                    _ => frame.request(UiRequest::Send(action)),
                 }
             }
             right -= 8.0;
@@ -187,13 +187,13 @@ impl DownloadLine<'_> {
              held open meanwhile.",
             bytes(needed),
             bytes(free),
-            visible(&folder.display().to_string())
+            sanitize(&folder.display().to_string())
         );
         widgets::alert(ui, text, &sentence).on_hover_text(sentence);
     }
 
     /// Draws a queued download. `place` is its position in the queue, from 1.
-    pub(crate) fn waiting(&self, ui: &mut Ui, place: usize, waiting: &WaitingDownload, scene: &mut FrameContext) {
+    pub(crate) fn waiting(&self, ui: &mut Ui, place: usize, waiting: &WaitingDownload, frame: &mut FrameContext) {
         let Self { layout, middle, file, .. } = *self;
         let palette = Palette::of(ui.style());
         widgets::icon(ui, pos2(layout.icon, middle), icons::WAITING, 16.0, palette.muted);
@@ -212,9 +212,9 @@ impl DownloadLine<'_> {
             widgets::icon(ui, pos2(text.left() - 12.0, middle), icons::GAP, 14.0, palette.gap);
             widgets::label(ui, text, &format!("late {}", self.request), &format!("{file} {words}"));
         } else if let Some(end) = waiting.expires {
-            let words = format!("expires in {}", countdown(scene.counts_down_to(end)));
+            let words = format!("expires in {}", countdown(frame.counts_down_to(end)));
             widgets::text_right(ui, time, &words, TextRole::Small, palette.secondary);
         }
-        self.cancel(ui, scene);
+        self.cancel(ui, frame);
     }
 }

@@ -56,68 +56,68 @@ fn margin(narrow: bool) -> f32 {
 }
 
 /// Draws the drawer in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Downloads");
     let rect = widgets::bar(ui, palette.panel, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
-    let first = rect.top() + margin(scene.narrow) + theme::DOWNLOAD / 2.0;
+    let first = rect.top() + margin(frame.narrow) + theme::DOWNLOAD / 2.0;
     let head = pos2(rect.left() + theme::EDGE, first);
     let title = widgets::text(ui, head, "Downloads", TextRole::SmallStrong, palette.text, f32::INFINITY);
-    let shown = lines(profile_tab, scene.narrow);
+    let shown = lines(profile_tab, frame.narrow);
     if shown == 0 {
-        only_ready(ui, rect, first, profile_tab, scene);
+        only_ready(ui, rect, first, profile_tab, frame);
         return;
     }
     let count = all(profile_tab).to_string();
     let text =
         widgets::text(ui, pos2(title.right() + 6.0, first), &count, TextRole::Small, palette.muted, f32::INFINITY);
     widgets::label(ui, title.union(text), "downloads", &format!("Downloads {count}"));
-    if scene.narrow {
+    if frame.narrow {
         unfold(ui, rect, first, profile_tab);
     } else if profile_tab.ready().next().is_some() {
-        download_all(ui, pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD), scene);
+        download_all(ui, pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD), frame);
     }
-    let layout = LineLayout::new(rect, scene.narrow);
+    let layout = LineLayout::new(rect, frame.narrow);
     let mut middle = first;
     for (request, progress) in profile_tab.status.downloads.iter().take(shown) {
         let name = profile_tab.name_of_running(request, progress);
         let line = DownloadLine { layout, middle, profile: profile_tab.profile.id, request, file: &name };
-        line.running(ui, progress, scene);
+        line.running(ui, progress, frame);
         middle += theme::DOWNLOAD;
     }
-    let left = shown.saturating_sub(profile_tab.status.downloads.len());
-    for (place, waiting) in profile_tab.waiting.iter().take(left) {
+    let remaining = shown.saturating_sub(profile_tab.status.downloads.len());
+    for (place, waiting) in profile_tab.waiting.iter().take(remaining) {
         let (profile, request, name) = (waiting.profile, &waiting.request, profile_tab.name_of(waiting));
-        DownloadLine { layout, middle, profile, request, file: &name }.waiting(ui, *place, waiting, scene);
+        DownloadLine { layout, middle, profile, request, file: &name }.waiting(ui, *place, waiting, frame);
         middle += theme::DOWNLOAD;
     }
 }
 
 /// Draws the line that is shown if nothing is downloading: how many items are ready, and until when.
-fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &ProfileTab, scene: &mut FrameContext) {
+fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &ProfileTab, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let ready = ready(profile_tab);
     let count = if ready == MAX_COUNTED { format!("{MAX_COUNTED} or more ready") } else { format!("{ready} ready") };
     let first = profile_tab.ready().next().and_then(|row| profile_tab.activity(row)?.link_expires());
     let words = match first {
-        Some(end) => format!("{count} · the first link expires in {}", countdown(scene.counts_down_to(end))),
+        Some(end) => format!("{count} · the first link expires in {}", countdown(frame.counts_down_to(end))),
         None => count,
     };
-    let left = rect.left() + if scene.narrow { 95.0 } else { 172.0 };
+    let left = rect.left() + if frame.narrow { 95.0 } else { 172.0 };
     widgets::icon(ui, pos2(left + 8.0, middle), icons::READY, 16.0, palette.ready);
     let text = widgets::text(ui, pos2(left + 28.0, middle), &words, TextRole::Small, palette.secondary, f32::INFINITY);
     widgets::label(ui, text, "ready", &words);
     let width = Button::new(DOWNLOAD_ALL).width(ui);
-    download_all(ui, pos2(rect.right() - theme::EDGE - width, middle), scene);
+    download_all(ui, pos2(rect.right() - theme::EDGE - width, middle), frame);
 }
 
 /// The button's text.
 const DOWNLOAD_ALL: &str = "Download all ready…";
 
-fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
+fn download_all(ui: &mut Ui, at: egui::Pos2, frame: &mut FrameContext) {
     if Button::new(DOWNLOAD_ALL).style(ButtonStyle::Outlined).height(20.0).at(ui, at).clicked() {
-        scene.request(UiRequest::Run(Command::DownloadAll));
+        frame.request(UiRequest::Run(Command::DownloadAll));
     }
 }
 

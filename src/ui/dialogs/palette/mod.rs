@@ -6,7 +6,7 @@ pub(crate) mod fuzzy;
 pub(crate) mod show;
 
 use crate::activity::{ActivityKey, Kind, RowId};
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -57,14 +57,19 @@ pub(crate) struct CommandPalette {
 
 impl CommandPalette {
     /// A palette with every command.
-    pub(crate) fn new(profile_tabs: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) -> Self {
+    pub(crate) fn new(profile_tabs: &[ProfileTab], active_tab: Option<&ProfileTab>, frame: &FrameContext) -> Self {
         let mut palette = Self::default();
-        palette.search(profile_tabs, front, scene);
+        palette.search(profile_tabs, active_tab, frame);
         palette
     }
 
     /// Finds the matches of what is typed.
-    pub(crate) fn search(&mut self, profile_tabs: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) {
+    pub(crate) fn search(
+        &mut self,
+        profile_tabs: &[ProfileTab],
+        active_tab: Option<&ProfileTab>,
+        frame: &FrameContext,
+    ) {
         let profiles = (0..profile_tabs.len()).map(Command::Profile);
         let mut commands: Vec<Entry> = Command::ALL
             .into_iter()
@@ -73,7 +78,7 @@ impl CommandPalette {
             .filter_map(|command| {
                 let words = match command {
                     Command::Profile(number) => crate::ui::profile_tab::rows::tab_name(profile_tabs.get(number)?),
-                    Command::Show(status_filter) => match front.filter(|profile_tab| !profile_tab.shows_form()) {
+                    Command::Show(status_filter) => match active_tab.filter(|profile_tab| !profile_tab.shows_form()) {
                         Some(profile_tab) => {
                             status_filter.accessible_name(profile_tab.activities.counts().of(status_filter))
                         }
@@ -85,12 +90,12 @@ impl CommandPalette {
                     action: PaletteAction::Run(command),
                     words,
                     places: Vec::new(),
-                    why_not: command.why_not(front),
+                    why_not: command.why_not(active_tab),
                     score: 0,
                 })
             })
             .collect();
-        commands.extend(front.into_iter().flat_map(|profile_tab| reconcilable(profile_tab, scene)));
+        commands.extend(active_tab.into_iter().flat_map(|profile_tab| reconcilable(profile_tab, frame)));
         self.of = commands.len();
         commands.retain_mut(|entry| entry.match_typed(&self.typed));
         // Use scattered matches only if there is no better one.
@@ -101,7 +106,7 @@ impl CommandPalette {
         commands.sort_by_key(|entry| (std::cmp::Reverse(entry.score), entry.why_not.is_some()));
         self.entries = commands;
         if let Some(profile_tab) =
-            front.filter(|profile_tab| !self.typed.trim().is_empty() && !profile_tab.shows_form())
+            active_tab.filter(|profile_tab| !self.typed.trim().is_empty() && !profile_tab.shows_form())
         {
             self.entries.extend(rows(profile_tab, &self.typed));
         }
@@ -141,7 +146,7 @@ impl Entry {
 }
 
 /// The gaps that can be reconciled.
-fn reconcilable(profile_tab: &ProfileTab, scene: &FrameContext) -> Vec<Entry> {
+fn reconcilable(profile_tab: &ProfileTab, frame: &FrameContext) -> Vec<Entry> {
     profile_tab
         .activities
         .gaps()
@@ -149,7 +154,7 @@ fn reconcilable(profile_tab: &ProfileTab, scene: &FrameContext) -> Vec<Entry> {
         .filter(|(_, gap)| gap_text::can_reconcile(gap))
         .map(|(row, gap)| Entry {
             action: PaletteAction::Reconcile(row),
-            words: gap_text::name(&gap, scene.now, &scene.zone).replacen("Gap", "Reconcile", 1),
+            words: gap_text::name(&gap, frame.now, &frame.zone).replacen("Gap", "Reconcile", 1),
             places: Vec::new(),
             why_not: (!profile_tab.is_live()).then_some("The profile is not connected."),
             score: 0,
@@ -172,7 +177,7 @@ fn rows(profile_tab: &ProfileTab, typed: &str) -> Vec<Entry> {
         .filter_map(|(row, activity)| {
             let label = label_of(&activity);
             let id = activity.id();
-            let words = visible(if label.is_empty() { &id } else { &label }).into_owned();
+            let words = sanitize(if label.is_empty() { &id } else { &label }).into_owned();
             let mut entry =
                 Entry { action: PaletteAction::Reveal(row), words, places: Vec::new(), why_not: None, score: 0 };
             let by_label = entry.match_typed(typed);

@@ -3,7 +3,7 @@
 use egui::text::LayoutJob;
 use egui::{Align, Color32, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, accesskit, pos2, vec2};
 
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -28,23 +28,23 @@ pub(crate) fn show(
     ui: &mut Ui,
     palette: &mut CommandPalette,
     profile_tabs: &[ProfileTab],
-    front: Option<&ProfileTab>,
+    active_tab: Option<&ProfileTab>,
     fresh: bool,
-    scene: &mut FrameContext,
+    frame: &mut FrameContext,
 ) {
     let entered = keys(ui, palette);
     let before = palette.typed.clone();
     field(ui, palette, fresh);
     if palette.typed != before {
-        palette.search(profile_tabs, front, scene);
+        palette.search(profile_tabs, active_tab, frame);
     }
-    let clicked = list(ui, palette, front);
+    let clicked = list(ui, palette, active_tab);
     foot(ui, palette);
     if (entered || clicked)
-        && let Some(request) = palette.request(front)
+        && let Some(request) = palette.request(active_tab)
     {
-        scene.request(UiRequest::CloseDialog);
-        scene.request(request);
+        frame.request(UiRequest::CloseDialog);
+        frame.request(request);
     }
 }
 
@@ -106,11 +106,11 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, profile_tab: Option<&ProfileT
         widgets::label(ui, text, "nothing", words);
         return false;
     }
-    let room = (ui.ctx().content_rect().height() - 220.0).clamp(ENTRY * 3.0, ENTRY * MAX_VISIBLE);
+    let space = (ui.ctx().content_rect().height() - 220.0).clamp(ENTRY * 3.0, ENTRY * MAX_VISIBLE);
     let mut clicked = None;
     let reveal = std::mem::take(&mut palette.reveal);
     let size = palette.entries.len();
-    ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
+    ScrollArea::vertical().max_height(space).auto_shrink([false, true]).show(ui, |ui| {
         ui.ctx().accesskit_node_builder(ui.unique_id(), |node| {
             node.set_role(accesskit::Role::ListBox);
             node.set_label("What fits");
@@ -195,15 +195,15 @@ fn one(
     let right = pos2(rect.right() - 12.0, middle);
     if let Some(activity) = &row {
         let id = cut(&activity.id(), 8).into_owned();
-        widgets::text(ui, pos2(text.right() + 12.0, middle), &visible(&id), TextRole::Mono, colours.muted, 90.0);
+        widgets::text(ui, pos2(text.right() + 12.0, middle), &sanitize(&id), TextRole::Mono, colours.muted, 90.0);
         let status = activity.status();
         let (icon, hue) = icons::status(status, colours);
         let x = rect.right() - 118.0;
         widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
         widgets::text(ui, pos2(x + 22.0, middle), &status.word(), TextRole::Body, colours.secondary, 96.0);
     } else if let Some(why) = entry.why_not {
-        let room = right.x - text.right() - 16.0;
-        let galley = widgets::line(ui, why, TextRole::Small, colours.muted, room);
+        let space = right.x - text.right() - 16.0;
+        let galley = widgets::line(ui, why, TextRole::Small, colours.muted, space);
         let painted = widgets::paint_line(ui, pos2(right.x - galley.size().x, middle), &galley);
         if galley.elided {
             widgets::show_whole(ui, painted, || why.to_owned());

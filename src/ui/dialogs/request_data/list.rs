@@ -5,7 +5,7 @@ use egui::{
 };
 
 use crate::activity::Timestamp;
-use crate::protocol::{StoredData, visible};
+use crate::protocol::{StoredData, sanitize};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::{bytes, cell_time, cut, full_time};
 use crate::ui::theme::palette::Palette;
@@ -56,8 +56,8 @@ impl Columns {
         let created = rect.right() - 116.0;
         let size = created - 20.0;
         let name = rect.left() + 34.0;
-        let room = size - 70.0 - name;
-        Self { name, context: (name + room * 0.5).round(), size, created, right: rect.right() - 12.0 }
+        let space = size - 70.0 - name;
+        Self { name, context: (name + space * 0.5).round(), size, created, right: rect.right() - 12.0 }
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn head(ui: &Ui, rect: Rect) {
 }
 
 /// Draws the list. Returns what its keys ask for.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &FrameContext) -> ListRequest {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, frame: &FrameContext) -> ListRequest {
     let response = ui.interact(rect, id(), Sense::focusable_noninteractive());
     response.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, "Data tokens"));
     let focused = response.has_focus();
@@ -90,14 +90,14 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &Fr
             node.set_active_descendant(row_id(cursor).accesskit_id());
         }
     });
-    rows(ui, rect, dialog, focused, scene);
+    rows(ui, rect, dialog, focused, frame);
     if focused {
         widgets::focus_ring(ui, rect, theme::RADIUS, false);
     }
     asked
 }
 
-fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, scene: &FrameContext) {
+fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, frame: &FrameContext) {
     let mut place = ui.new_child(UiBuilder::new().max_rect(rect.shrink(1.0)).id_salt("data tokens"));
     place.spacing_mut().item_spacing.y = 0.0;
     let mut area = ScrollArea::vertical().auto_shrink(false).id_salt("data tokens").animated(false);
@@ -109,7 +109,7 @@ fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, scene:
     let shown = area.show_rows(&mut place, theme::ROW, rows, |ui, range| {
         for row in range.clone() {
             let (_, line) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
-            if one(ui, line, dialog, row, focused && row == dialog.cursor, scene) {
+            if one(ui, line, dialog, row, focused && row == dialog.cursor, frame) {
                 pressed = Some(row);
             }
         }
@@ -163,21 +163,21 @@ fn take_keys(ui: &Ui, dialog: &mut RequestData, rect: Rect) -> ListRequest {
 /// The name of an item, or its token if it has no name.
 fn title(data: &StoredData) -> String {
     let name = if data.file_name.is_empty() { data.token.as_str() } else { &data.file_name };
-    visible(&cut(name, MAX_LENGTH)).into_owned()
+    sanitize(&cut(name, MAX_LENGTH)).into_owned()
 }
 
 /// Draws a row. Returns whether it was clicked.
-fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &FrameContext) -> bool {
+fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, frame: &FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let Some((place, item)) = dialog.found.get(row).and_then(|&place| Some((place, dialog.all.get(place)?))) else {
         return false;
     };
     let chosen = dialog.selected.contains(&place);
     let response = ui.interact(rect, row_id(row), Sense::CLICK);
-    let (name, context) = (title(&item.data), visible(&cut(&item.data.context, MAX_LENGTH)).into_owned());
+    let (name, context) = (title(&item.data), sanitize(&cut(&item.data.context, MAX_LENGTH)).into_owned());
     let size = item.data.size.map(bytes);
     let created = item.data.created.map(Timestamp::from);
-    let when = created.map(|created| cell_time(created, scene.now, &scene.zone).main);
+    let when = created.map(|created| cell_time(created, frame.now, &frame.zone).main);
     let all = [Some(context.clone()).filter(|context| !context.is_empty()), size.clone(), when.clone()];
     let spoken = all.into_iter().flatten().fold(name.clone(), |spoken, part| format!("{spoken}, {part}"));
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, chosen, &spoken));
@@ -200,25 +200,25 @@ fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &
         (TextRole::Body, palette.text)
     };
     let mut whole = Vec::new();
-    let room = columns.size - 70.0 - columns.context;
-    for (x, words, face, ink, room) in [
+    let space = columns.size - 70.0 - columns.context;
+    for (x, words, face, ink, space) in [
         (columns.name, &name, face, ink, columns.context - columns.name - 12.0),
-        (columns.context, &context, TextRole::Body, palette.secondary, room),
+        (columns.context, &context, TextRole::Body, palette.secondary, space),
     ] {
-        let line = widgets::line(ui, words, face, ink, room);
+        let line = widgets::line(ui, words, face, ink, space);
         widgets::paint_line(ui, pos2(x, middle), &line);
         whole.extend(line.elided.then(|| words.clone()));
     }
     let size = size.as_deref().unwrap_or("–");
     widgets::text_right(ui, pos2(columns.size, middle), size, TextRole::Body, palette.secondary);
-    let room = columns.right - columns.created;
+    let space = columns.right - columns.created;
     let words = when.as_deref().unwrap_or("–");
-    widgets::text(ui, pos2(columns.created, middle), words, TextRole::Small, palette.secondary, room);
+    widgets::text(ui, pos2(columns.created, middle), words, TextRole::Small, palette.secondary, space);
     if at {
         ui.painter().rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
     }
     let clicked = response.clicked();
-    whole.extend(created.map(|created| format!("Created {}", full_time(created, &scene.zone))));
+    whole.extend(created.map(|created| format!("Created {}", full_time(created, &frame.zone))));
     if !whole.is_empty() {
         response.on_hover_text(whole.join("\n"));
     }

@@ -2,8 +2,8 @@
 
 use egui::{Id, Key, Modifiers, Rect, ScrollArea, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
-use crate::protocol::{counted, visible};
-use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, room};
+use crate::protocol::{counted, sanitize};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, free_height};
 use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
@@ -26,10 +26,10 @@ const MIN_TEXT: f32 = 4.0 * theme::ROW;
 const AROUND: f32 = 272.0;
 
 /// Draws the dialog's content.
-pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, frame: &mut FrameContext) {
     field(ui, dialog, fresh);
     let least = if dialog.found.is_empty() { MIN_TEXT } else { MIN_LIST };
-    let height = room(ui, AROUND).clamp(least, LIST);
+    let height = free_height(ui, AROUND).clamp(least, LIST);
     let (_, head) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
     list::head(ui, head);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));
@@ -40,20 +40,20 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &m
     if dialog.found.is_empty() {
         empty_text(ui, rect, dialog);
     } else {
-        asked = list::show(ui, rect, dialog, scene);
+        asked = list::show(ui, rect, dialog, frame);
     }
     if asked == ListRequest::Back {
         ui.memory_mut(|memory| memory.request_focus(field_id()));
     }
     foot(ui, dialog);
-    destination(ui, dialog, scene);
+    destination(ui, dialog, frame);
     let why_not = dialog.why_not(dialog.selected.len());
-    let pressed = buttons_unless(ui, why_not.as_deref(), "Request", "Cancel", InitialFocus::None, scene);
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Request", "Cancel", InitialFocus::None, frame);
     if pressed || asked == ListRequest::Request {
         match dialog.items_to_request(asked == ListRequest::Request) {
             Ok(data) => {
                 let folder = dialog.folder.clone();
-                scene.request(UiRequest::RequestData { profile: dialog.profile, data, folder });
+                frame.request(UiRequest::RequestData { profile: dialog.profile, data, folder });
             }
             Err(sentence) => dialog.error = Some(sentence),
         }
@@ -149,17 +149,17 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
 }
 
 /// Draws whether the data is saved as soon as it is ready, and the folder.
-fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut FrameContext) {
+fn destination(ui: &mut Ui, dialog: &mut RequestData, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     ui.add_space(8.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
     let words = "Save to a folder as soon as it is ready";
     let mark = choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(dialog.folder.is_some()), words, true);
     if mark.clicked() && dialog.folder.take().is_none() {
-        scene.request(UiRequest::ChooseFolder(FolderPurpose::Requested(dialog.profile)));
+        frame.request(UiRequest::ChooseFolder(FolderPurpose::Requested(dialog.profile)));
     }
     if let Some(folder) = &dialog.folder {
-        let path = visible(&folder.display().to_string()).into_owned();
+        let path = sanitize(&folder.display().to_string()).into_owned();
         let at = pos2(mark.rect.right() + 16.0, rect.center().y);
         let text = widgets::text(ui, at, &path, TextRole::Mono, palette.secondary, rect.right() - at.x);
         widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);

@@ -1,7 +1,7 @@
 //! Lays out JSON as received from the server in lines of a given width, with the folds that the operator chose. Bounded: large
 //! texts cost no more time than short ones.
 
-use crate::protocol::visible;
+use crate::protocol::sanitize;
 
 use super::json_nesting::{self, JsonNode, token_end};
 
@@ -158,7 +158,7 @@ impl JsonLayouter {
                 }
                 let is_name = after.trim_start().starts_with(':');
                 if is_name {
-                    let name = visible(token);
+                    let name = sanitize(token);
                     self.add(&name, TokenColor::Name);
                     self.name = name.trim_matches('"').chars().take(MAX_NAME_LENGTH).collect();
                 } else {
@@ -253,12 +253,12 @@ impl JsonLayouter {
         let mut rest = token;
         while let Some(at) = rest.find("=hidden").map(|at| at + 1) {
             let (before, from) = rest.split_at(at);
-            self.add(&visible(before), ink);
+            self.add(&sanitize(before), ink);
             self.lock();
             self.add("hidden", TokenColor::Hidden);
             rest = from.strip_prefix("hidden").unwrap_or_default();
         }
-        self.add(&visible(rest), ink);
+        self.add(&sanitize(rest), ink);
     }
 
     fn lock(&mut self) {
@@ -311,12 +311,12 @@ impl JsonLayouter {
     fn add(&mut self, text: &str, ink: TokenColor) {
         let mut rest = text;
         while !rest.is_empty() {
-            let room = self.columns.saturating_sub(self.used);
-            if room == 0 {
+            let space = self.columns.saturating_sub(self.used);
+            if space == 0 {
                 self.new_line();
                 continue;
             }
-            let end = rest.char_indices().nth(room).map_or(rest.len(), |(at, _)| at);
+            let end = rest.char_indices().nth(space).map_or(rest.len(), |(at, _)| at);
             let (piece, after) = rest.split_at(end);
             self.used += piece.chars().count();
             if let Some(line) = self.lines.last_mut() {

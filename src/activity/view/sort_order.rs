@@ -5,15 +5,15 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use crate::activity::activities::Activities;
+use crate::activity::activity_values::Activity;
 use crate::activity::collections::interner::{Interner, PackedId, TextId};
 use crate::activity::entry::Seq;
-use crate::activity::read::Activity;
 use crate::activity::status::Status;
 use crate::activity::time::timestamp::Timestamp;
 
 /// The sortable columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Column {
+pub enum SortKey {
     /// When the last message arrived.
     Updated,
     /// When the first message arrived.
@@ -36,7 +36,7 @@ pub enum Column {
 
 /// A row in a sorted list. It contains everything that the order depends on, so that the list stays sorted while rows change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot {
+pub(crate) struct SortEntry {
     /// The beginning of the compared value.
     key: u64,
     /// The row's place in arrival order.
@@ -53,86 +53,86 @@ const OWN_TEXT: u32 = 1 << 31;
 
 /// The sort order: a column, ascending or (`true`) descending; or arrival, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Order(pub(crate) Option<(Column, bool)>);
+pub(crate) struct SortOrder(pub(crate) Option<(SortKey, bool)>);
 
 /// A sort order with the rows, and with the stored texts of rows whose text is composed and may change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sorting<'a> {
-    pub(crate) order: Order,
+    pub(crate) order: SortOrder,
     pub(crate) activities: &'a Activities,
     pub(crate) texts: &'a RefCell<Interner>,
 }
 
-impl Order {
-    /// The slot in arrival order of a row with this place.
-    pub(crate) fn arrival(row: u32, place: Seq) -> Slot {
-        Slot { key: !place.0, place: place.0, text: 0, row }
+impl SortOrder {
+    /// The entry in arrival order of a row with this place.
+    pub(crate) fn arrival(row: u32, place: Seq) -> SortEntry {
+        SortEntry { key: !place.0, place: place.0, text: 0, row }
     }
 }
 
 impl Sorting<'_> {
-    /// A row's slot in its current state.
-    pub(crate) fn slot(&self, id: u32) -> Slot {
+    /// A row's entry in its current state.
+    pub(crate) fn entry(&self, id: u32) -> SortEntry {
         let place = self.activities.place(id);
-        let Some((column, descending)) = self.order.0 else { return Order::arrival(id, place) };
+        let Some((column, descending)) = self.order.0 else { return SortOrder::arrival(id, place) };
         let (key, text) =
             self.activities.get_at(id).map_or((0, 0), |activity| short_form(column, &activity, self.texts));
-        Slot { key: if descending { !key } else { key }, place: place.0, text, row: id }
+        SortEntry { key: if descending { !key } else { key }, place: place.0, text, row: id }
     }
 
-    /// Compares two slots. Only slots of the same row are equal.
-    pub(crate) fn compare(&self, a: &Slot, b: &Slot) -> Ordering {
+    /// Compares two entries. Only entries of the same row are equal.
+    pub(crate) fn compare(&self, a: &SortEntry, b: &SortEntry) -> Ordering {
         a.key.cmp(&b.key).then_with(|| self.by_text(a, b)).then_with(|| b.place.cmp(&a.place))
     }
 
     /// Compares what the short form does not decide.
-    fn by_text(&self, a: &Slot, b: &Slot) -> Ordering {
+    fn by_text(&self, a: &SortEntry, b: &SortEntry) -> Ordering {
         let Some((_, descending)) = self.order.0.filter(|_| a.text != b.text || a.text == ID_TEXT) else {
             return Ordering::Equal;
         };
-        let kept = self.texts.borrow();
-        let order = self.text(a, &kept).cmp(&self.text(b, &kept));
+        let texts = self.texts.borrow();
+        let order = self.text(a, &texts).cmp(&self.text(b, &texts));
         if descending { order.reverse() } else { order }
     }
 
-    fn text<'t>(&'t self, slot: &Slot, kept: &'t Interner) -> Cow<'t, str> {
-        match slot.text {
-            ID_TEXT => self.activities.get_at(slot.row).map(|activity| activity.id()).unwrap_or_default(),
-            text if text & OWN_TEXT != 0 => Cow::Borrowed(kept.get(TextId::at(text & !OWN_TEXT))),
+    fn text<'t>(&'t self, entry: &SortEntry, texts: &'t Interner) -> Cow<'t, str> {
+        match entry.text {
+            ID_TEXT => self.activities.get_at(entry.row).map(|activity| activity.id()).unwrap_or_default(),
+            text if text & OWN_TEXT != 0 => Cow::Borrowed(texts.get(TextId::at(text & !OWN_TEXT))),
             text => Cow::Borrowed(self.activities.text(TextId::at(text))),
         }
     }
 }
 
 /// The beginning of the compared value, and the id of the text.
-fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>) -> (u64, u32) {
+fn short_form(column: SortKey, activity: &Activity<'_>, texts: &RefCell<Interner>) -> (u64, u32) {
     // A fixed time: activities in progress are compared by when they started.
     const LATER: Timestamp = Timestamp(i64::MAX);
     let number = |id: TextId| u32::try_from(id.index()).unwrap_or(0);
     let shared = |id: TextId| (beginning(activity.pool.get(id)), number(id));
     match column {
-        Column::Updated => (ascending(activity.updated()), 0),
-        Column::FirstSeen => (ascending(activity.first_seen()), 0),
-        Column::Source => (activity.source().map_or(0, |source| source as u64 + 1), 0),
-        Column::Kind => (activity.kind() as u64, 0),
-        Column::Status => (status_rank(activity.status()), 0),
-        Column::Took => {
+        SortKey::Updated => (ascending(activity.updated()), 0),
+        SortKey::FirstSeen => (ascending(activity.first_seen()), 0),
+        SortKey::Source => (activity.source().map_or(0, |source| source as u64 + 1), 0),
+        SortKey::Kind => (activity.kind() as u64, 0),
+        SortKey::Status => (status_rank(activity.status()), 0),
+        SortKey::Took => {
             let took = activity.took(LATER);
             // Rows without a known start come first.
             (took.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX).saturating_add(1)), 0)
         }
-        Column::Id => match activity.row.id {
+        SortKey::Id => match activity.row.id {
             PackedId::Text(id) => shared(id),
             PackedId::Uuid(_) => (beginning(&activity.id()), ID_TEXT),
         },
-        Column::Label => match activity.data {
+        SortKey::Label => match activity.data {
             Some(data) if activity.label().is_empty() => shared(data.context.value),
             _ => shared(activity.row.label),
         },
-        Column::Message if activity.data.is_none() => shared(activity.row.message),
-        Column::Message => {
+        SortKey::Message if activity.data.is_none() => shared(activity.row.message),
+        SortKey::Message => {
             let message = activity.message();
-            (beginning(&message), OWN_TEXT | number(kept.borrow_mut().intern(&message)))
+            (beginning(&message), OWN_TEXT | number(texts.borrow_mut().intern(&message)))
         }
     }
 }

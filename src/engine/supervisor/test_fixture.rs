@@ -64,9 +64,9 @@ struct Noting {
 impl SecretStore for Noting {
     fn get(&mut self, user: &str) -> Result<Option<crate::credentials::secret_bytes::SecretBytes>, StoreError> {
         self.silence.wait();
-        let kept = self.stored.lock().unwrap();
+        let stored = self.stored.lock().unwrap();
         let is_found = !self.locked.load(Ordering::SeqCst);
-        Ok(kept
+        Ok(stored
             .get(user)
             .filter(|_| is_found)
             .map(|secret| crate::credentials::secret_bytes::SecretBytes::new(secret.clone())))
@@ -107,7 +107,7 @@ pub(crate) enum Renewal {
     Silent,
 }
 
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     log: Log,
     pub(crate) events: EventReceiver,
     pub(crate) received: Vec<Event>,
@@ -132,7 +132,7 @@ pub(crate) struct Bench {
     _folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     /// An engine whose own clock is wrong by `wrong_by`, signed in with a token that is valid for [`LIFE`] minutes.
     pub(crate) async fn signed_in(wrong_by: jiff::SignedDuration) -> Self {
         Self::signed_in_with(wrong_by, LIFE).await
@@ -144,12 +144,12 @@ impl Bench {
     }
 
     async fn signed_in_with(wrong_by: jiff::SignedDuration, life: u64) -> Self {
-        let (mut bench, profile) = Self::start(wrong_by, None, life).await;
+        let (mut fixture, profile) = Self::start(wrong_by, None, life).await;
         let credential = Credential::Password("right".to_owned().into());
-        bench.actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
-        bench.until("join T-1").await;
-        bench.until("keep T-1").await;
-        bench
+        fixture.actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
+        fixture.until("join T-1").await;
+        fixture.until("keep T-1").await;
+        fixture
     }
 
     /// An engine whose settings list a profile with the token `T-0` in the keyring, which is locked and has no default collection.
@@ -199,8 +199,8 @@ impl Bench {
         }
         let journal = TestJournal::new(event_sender.clone());
         let silence = Arc::<Silence>::default();
-        let kept = [(format!("token:{}", profile.id), b"T-0".to_vec())].into_iter().filter(|_| locked.is_some());
-        let stored = Arc::new(Mutex::new(kept.collect()));
+        let token = [(format!("token:{}", profile.id), b"T-0".to_vec())].into_iter().filter(|_| locked.is_some());
+        let stored = Arc::new(Mutex::new(token.collect()));
         let is_locked = Arc::new(AtomicBool::new(locked.is_some()));
         let keyring_refuses_deletion = Arc::<AtomicBool>::default();
         let store = Noting {
@@ -223,7 +223,7 @@ impl Bench {
             live_from: Seq(1),
         };
         let (_context, actions, running) = parts.start();
-        let bench = Self {
+        let fixture = Self {
             log,
             events,
             received: Vec::new(),
@@ -243,7 +243,7 @@ impl Bench {
             _clock_guard: still,
             _folder: folder,
         };
-        (bench, profile)
+        (fixture, profile)
     }
 
     /// Waits until `what` has happened.
@@ -362,7 +362,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for Fixture {
     fn drop(&mut self) {
         self.keyring.set(false);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::activity::{Activities, DownloadFailure, Openness, Requested};
+use crate::activity::{Activities, DownloadFailure, OpenState, Requested};
 use crate::protocol::DataToken;
 
 use super::open_activity::{any_entry, data, link, local_event, not_saved, saved, stream};
@@ -38,7 +38,7 @@ async fn purge(journal: &Journal, now: Timestamp, limits: &Limits, committed: &[
         let is_expected = |key: &&ActivityKey| {
             committed
                 .iter()
-                .any(|entry| entry.key == **key && !Openness::SETTLED.after(&entry.key, &entry.fact).is_settled())
+                .any(|entry| entry.key == **key && !OpenState::SETTLED.after(&entry.key, &entry.fact).is_settled())
         };
         let expected: BTreeSet<_> = open.iter().filter(is_expected).cloned().collect();
         prop_assert!(expected.is_subset(&left), "what is open has gone: {left:?} of {expected:?}");
@@ -51,7 +51,7 @@ async fn purge(journal: &Journal, now: Timestamp, limits: &Limits, committed: &[
 /// Whether the program writes an entry after others: it calls a download not started only if there was something to download.
 fn can_follow(others: &[Entry], entry: &Entry) -> bool {
     let same = others.iter().filter(|other| other.key == entry.key);
-    let state = same.fold(Openness::SETTLED, |state, other| state.after(&other.key, &other.fact));
+    let state = same.fold(OpenState::SETTLED, |state, other| state.after(&other.key, &other.fact));
     let is_not_started =
         matches!(&entry.fact, Fact::Local(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }));
     !is_not_started || state.is_ready() || state.is_left_behind()

@@ -10,7 +10,7 @@ use crate::engine::events::event::Event;
 use crate::engine::events::event_queue::{ENTRIES_LIMIT, EVENTS_LIMIT};
 use crate::engine::storage::history_loader;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 
 /// A million, or in a debug build as many as take a moment: several times what may be queued for the window.
 const MESSAGES: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
@@ -42,9 +42,9 @@ fn numbers(entries: &[Entry]) -> impl Iterator<Item = usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_frozen_during_a_flood_costs_bounded_memory_and_gets_everything_afterwards() {
-    let (bench, mut server) = Bench::live().await;
-    let (store, journal) = (bench.journal_store.store.clone(), bench.journal_store.journal.clone());
-    bench.spawner.spawn("catching up", history_loader::catch_up(store, bench.event_sender.clone()));
+    let (fixture, mut server) = Fixture::live().await;
+    let (store, journal) = (fixture.journal_store.store.clone(), fixture.journal_store.journal.clone());
+    fixture.spawner.spawn("catching up", history_loader::catch_up(store, fixture.event_sender.clone()));
 
     // Nothing reads the events from here on.
     let flood = async {
@@ -58,13 +58,13 @@ async fn a_window_frozen_during_a_flood_costs_bounded_memory_and_gets_everything
     let filling = async {
         let (mut next, mut expected) = (Seq(0), 0);
         while expected < MESSAGES {
-            let page = journal.entries_from(bench.profile, next, PAGE).await.expect("the journal is read");
+            let page = journal.entries_from(fixture.profile, next, PAGE).await.expect("the journal is read");
             for number in numbers(&page) {
                 assert_eq!(number, expected, "lost, twice, or in another order in the journal");
                 expected += 1;
             }
             next = page.last().map_or(next, |last| Seq(last.seq.0 + 1));
-            let (events, bytes) = bench.event_sender.queued();
+            let (events, bytes) = fixture.event_sender.queued();
             most = (events.max(most.0), bytes.max(most.1));
             tokio::task::yield_now().await;
         }
@@ -74,13 +74,13 @@ async fn a_window_frozen_during_a_flood_costs_bounded_memory_and_gets_everything
     assert!(most.1 <= ENTRIES_LIMIT, "{} bytes wait for the window", most.1);
     assert!(most.0 <= EVENTS_LIMIT + 16, "{} events wait for the window", most.0);
     assert!(most.1 > ENTRIES_LIMIT / 2, "never full, so this test tests nothing: {most:?}");
-    assert_eq!(bench.network.attempts(), 1, "the connection did not bear it");
+    assert_eq!(fixture.network.attempts(), 1, "the connection did not bear it");
 
     // The window reads again.
     let thawing = async {
         let mut told = 0;
         while told < MESSAGES {
-            match bench.events.try_next() {
+            match fixture.events.try_next() {
                 Some(Event::Committed { entries, .. }) => {
                     for number in numbers(&entries) {
                         assert_eq!(number, told, "lost, twice, or in another order for the window");

@@ -7,7 +7,7 @@ use crate::ui::frame::{FrameContext, UiRequest};
 
 /// What would be lost if the window closed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Lost {
+pub(crate) struct UnsavedWork {
     /// The number of running downloads, each of which has used its link.
     pub downloads: usize,
     /// The number of payloads from messages that are being saved.
@@ -19,8 +19,8 @@ pub(crate) struct Lost {
 }
 
 /// Draws the dialog's content.
-pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContext) {
-    let Lost { downloads, saves, exports, unpersisted } = lost;
+pub(crate) fn show(ui: &mut Ui, unsaved: UnsavedWork, fresh: bool, frame: &mut FrameContext) {
+    let UnsavedWork { downloads, saves, exports, unpersisted } = unsaved;
     match unpersisted {
         0 => {}
         1 => paragraph(
@@ -59,7 +59,7 @@ pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContex
         paragraph(ui, "An export is under way. Closing cancels it, and no file is written.");
     }
     let out = if downloads > 0 || saves > 0 || exports { "Stop and close" } else { "Close all the same" };
-    if buttons(ui, out, "Keep open", first(fresh, InitialFocus::Cancel), scene) {
-        scene.request(UiRequest::Leave);
+    if buttons(ui, out, "Keep open", first(fresh, InitialFocus::Cancel), frame) {
+        frame.request(UiRequest::CloseWindow);
     }
 }

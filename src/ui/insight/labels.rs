@@ -79,20 +79,20 @@ pub(crate) fn throughput(insight: &Insight, minutes_per_bar: u32, now: Timestamp
     let at = |bar: usize| clock_minute(bar_begins(insight, bar, minutes_per_bar), now, zone);
     let each = if minutes_per_bar == 1 { "each minute".to_owned() } else { format!("each {minutes_per_bar} minutes") };
     let counts: Vec<String> = insight.messages.iter().map(ToString::to_string).collect();
-    let said = format!("Messages in {each} from {} on: {}.", at(0), counts.join(", "));
+    let description = format!("Messages in {each} from {} on: {}.", at(0), counts.join(", "));
     let failed = insight.failures.iter().enumerate().filter(|(_, count)| **count > 0);
     let failed: Vec<String> = failed.map(|(bar, count)| format!("{count} at {}", at(bar))).collect();
     if failed.is_empty() {
-        format!("{said} No command failed.")
+        format!("{description} No command failed.")
     } else {
-        format!("{said} Commands that failed: {}.", failed.join(", "))
+        format!("{description} Commands that failed: {}.", failed.join(", "))
     }
 }
 
 /// Describes every number of the histogram, in bars of `bins_a_bar` bins.
 pub(crate) fn took_in_bars(insight: &Insight, bins_a_bar: usize) -> String {
     let bars = insight.took.chunks(bins_a_bar).enumerate();
-    let told = bars.filter_map(|(bar, counts)| {
+    let counts = bars.filter_map(|(bar, counts)| {
         let count: u64 = counts.iter().sum();
         let end = (bar + 1) * bins_a_bar;
         let begins = |bin: usize| time(bin_start(u8::try_from(bin).unwrap_or(u8::MAX)));
@@ -103,7 +103,7 @@ pub(crate) fn took_in_bars(insight: &Insight, bins_a_bar: usize) -> String {
         };
         (count > 0).then(|| format!("{count} {range}"))
     });
-    format!("Commands by how long they took: {}.", told.collect::<Vec<_>>().join(", "))
+    format!("Commands by how long they took: {}.", counts.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ fn receipts() -> impl Strategy<Value = DownloadReceipt> {
     )
 }
 
-pub(crate) fn deeds() -> impl Strategy<Value = LocalEvent> {
+pub(crate) fn local_events() -> impl Strategy<Value = LocalEvent> {
     let ends = prop_oneof![
         Just(DownloadFailure::LinkUsed),
         Just(DownloadFailure::Refused),

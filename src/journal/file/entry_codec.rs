@@ -121,7 +121,7 @@ pub(crate) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Erro
             return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes())));
         }
         Fact::Unreadable { reason, size } => serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?,
-        Fact::StatusChecked(status_check) => serde_json::to_string(&StoredEnquiry::from(status_check))?,
+        Fact::StatusChecked(status_check) => serde_json::to_string(&StoredStatusCheck::from(status_check))?,
         Fact::Local(event) => serde_json::to_string(event)?,
         Fact::Gap(gap) => serde_json::to_string(gap)?,
     };
@@ -138,14 +138,14 @@ struct StoredUnreadable {
 
 /// A status check, as JSON. It has no status if the server does not know the command.
 #[derive(Serialize, Deserialize)]
-struct StoredEnquiry {
+struct StoredStatusCheck {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
 
-impl From<&StatusCheck> for StoredEnquiry {
+impl From<&StatusCheck> for StoredStatusCheck {
     fn from(status_check: &StatusCheck) -> Self {
         match status_check {
             StatusCheck::Known { status, text } => {
@@ -162,8 +162,8 @@ impl From<&StatusCheck> for StoredEnquiry {
     }
 }
 
-impl From<StoredEnquiry> for StatusCheck {
-    fn from(stored: StoredEnquiry) -> Self {
+impl From<StoredStatusCheck> for StatusCheck {
+    fn from(stored: StoredStatusCheck) -> Self {
         match stored.status {
             Some(number) => Self::Known { status: CommandStatus::from_number(number), text: stored.text },
             None => Self::Unknown,
@@ -184,7 +184,7 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let key = key(kind, row.get_ref(3)?);
     let payload = String::from_utf8_lossy(row.get_ref(4)?.as_bytes().unwrap_or_default());
     let (json, after) = payload.split_once('\n').unwrap_or((&payload, ""));
-    let told = match kind - kind % 10 {
+    let decoded = match kind - kind % 10 {
         happened @ (fact::RECEIVED | fact::REPEATED) => match parse(&payload) {
             Incoming::Message(message) if happened == fact::REPEATED => Ok((Fact::Repeated(message), &*payload)),
             Incoming::Message(message) => Ok((Fact::Received(message), &*payload)),
@@ -195,13 +195,13 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
             from_json(json).map(|StoredUnreadable { reason, size }| (Fact::Unreadable { reason, size }, after))
         }
         fact::STATUS_CHECKED => {
-            from_json::<StoredEnquiry>(json).map(|stored| (Fact::StatusChecked(stored.into()), after))
+            from_json::<StoredStatusCheck>(json).map(|stored| (Fact::StatusChecked(stored.into()), after))
         }
         fact::LOCAL => from_json::<LocalEvent>(json).map(|event| (Fact::Local(without_accusation(event)), after)),
         fact::GAP => from_json::<Gap>(json).map(|gap| (Fact::Gap(gap), after)),
         _ => Err(UnreadableReason::WrongType),
     };
-    let (fact, raw) = told.unwrap_or_else(|reason| {
+    let (fact, raw) = decoded.unwrap_or_else(|reason| {
         (Fact::Unreadable { reason, size: u64::try_from(payload.len()).unwrap_or(u64::MAX) }, &*payload)
     });
     Ok(Entry { seq, at, key, fact, raw: raw.into() })
@@ -217,9 +217,9 @@ fn without_accusation(event: LocalEvent) -> LocalEvent {
                 .split_once("with status ")
                 .and_then(|(_, rest)| rest.split_once(','))
                 .map(|(status, _)| status);
-            let said = status.map(|status| format!(" The server answered with status {status}.")).unwrap_or_default();
+            let answer = status.map(|status| format!(" The server answered with status {status}.")).unwrap_or_default();
             let sentence = format!(
-                "The link has been used or has expired.{said} This monitor has not requested it before. Request the data again."
+                "The link has been used or has expired.{answer} This monitor has not requested it before. Request the data again."
             );
             LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence, part }
         }

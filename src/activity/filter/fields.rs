@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::activity::activity_values::Evidence;
 use crate::activity::entry::Kind;
-use crate::activity::read::Evidence;
 use crate::activity::status::Status;
 
 /// A field that text is searched in.
@@ -66,14 +66,17 @@ pub(crate) fn like(name: &str) -> Option<&'static str> {
         return Some(begun);
     }
     // Letters that are wrong, missing, extra, or swapped with the next.
-    let slips = FIELDS.into_iter().map(|field| (strsim::osa_distance(name, field), field));
+    let distances = FIELDS.into_iter().map(|field| (strsim::osa_distance(name, field), field));
     let most = |field: &str| match field.len() {
         // Every word of two letters is one letter away from it.
         ..=2 if name.len() <= 2 => 0,
         ..=4 => 1,
         _ => 2,
     };
-    slips.filter(|(slips, field)| *slips <= most(field)).min_by_key(|(slips, _)| *slips).map(|(_, field)| field)
+    distances
+        .filter(|(distance, field)| *distance <= most(field))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, field)| field)
 }
 
 /// The field that a bare word resembles. This needs more similarity than before a colon, because words are many.

@@ -73,11 +73,11 @@ pub(crate) struct Data<'a> {
 impl Data<'_> {
     pub(crate) fn expiry(&self) -> Option<LinkExpiry> {
         [self.expires_at, self.expires_in].into_iter().flatten().find_map(|raw| {
-            let said = match string(raw) {
+            let expiry = match string(raw) {
                 Some(text) => Expiry::of_text(&text),
                 None => Expiry::of_value(&serde_json::from_str(raw.get()).ok()?),
             };
-            match said {
+            match expiry {
                 Expiry::At(until) => Some(LinkExpiry::Until(until)),
                 Expiry::In(life) => Some(LinkExpiry::For(life)),
                 Expiry::Unstated | Expiry::Unreadable(_) => None,

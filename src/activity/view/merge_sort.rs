@@ -3,24 +3,24 @@
 
 use std::collections::VecDeque;
 
-use super::order::Slot;
-use super::ranked::{CHUNK_SIZE, Compare, Pieces};
+use super::chunked_list::{CHUNK_SIZE, Chunks, Compare};
+use super::sort_order::SortEntry;
 
-/// Number of slots sorted at once: well under a millisecond's work.
+/// Number of entries sorted at once: well under a millisecond's work.
 const RUN_LENGTH: usize = 8 * 1024;
 /// Number of rows visible before all are sorted: more than a screenful.
 const PREVIEW_LENGTH: usize = 200;
 
 /// A list that is being sorted.
 #[derive(Debug, Default)]
-pub(crate) struct Build {
+pub(crate) struct MergeSort {
     /// Found and not sorted yet.
-    gathered: Vec<Slot>,
+    gathered: Vec<SortEntry>,
     /// The sorted runs.
-    runs: VecDeque<Pieces>,
+    runs: VecDeque<Chunks>,
     merge: Option<Merge>,
     /// The first of those found so far, sorted.
-    preview: Vec<Slot>,
+    preview: Vec<SortEntry>,
     /// Number of rows found.
     found: usize,
     /// Number of rows moved by merging.
@@ -32,40 +32,40 @@ pub(crate) struct Build {
 struct Merge {
     left: Run,
     right: Run,
-    merged: Pieces,
+    merged: Chunks,
 }
 
 /// A run that is consumed from its front.
 #[derive(Debug)]
 struct Run {
-    pieces: Pieces,
-    /// Number of slots consumed from the first piece.
+    chunks: Chunks,
+    /// Number of entries consumed from the first chunk.
     at: usize,
 }
 
 impl Run {
-    fn first(&self) -> Option<&Slot> {
-        self.pieces.front()?.get(self.at)
+    fn first(&self) -> Option<&SortEntry> {
+        self.chunks.front()?.get(self.at)
     }
 
     fn take(&mut self) {
         self.at += 1;
-        if self.pieces.front().is_some_and(|piece| self.at >= piece.len()) {
-            self.pieces.pop_front();
+        if self.chunks.front().is_some_and(|chunk| self.at >= chunk.len()) {
+            self.chunks.pop_front();
             self.at = 0;
         }
     }
 }
 
-impl Build {
-    pub(crate) fn add(&mut self, slot: Slot, compare: &impl Compare) {
+impl MergeSort {
+    pub(crate) fn add(&mut self, entry: SortEntry, compare: &impl Compare) {
         self.found += 1;
-        self.gathered.push(slot);
-        let is_seen =
-            self.preview.len() < PREVIEW_LENGTH || self.preview.last().is_some_and(|last| compare(&slot, last).is_lt());
+        self.gathered.push(entry);
+        let is_seen = self.preview.len() < PREVIEW_LENGTH
+            || self.preview.last().is_some_and(|last| compare(&entry, last).is_lt());
         if is_seen {
-            let at = self.preview.partition_point(|other| compare(other, &slot).is_lt());
-            self.preview.insert(at, slot);
+            let at = self.preview.partition_point(|other| compare(other, &entry).is_lt());
+            self.preview.insert(at, entry);
             self.preview.truncate(PREVIEW_LENGTH);
         }
         if self.gathered.len() == RUN_LENGTH {
@@ -77,26 +77,26 @@ impl Build {
         let mut run = std::mem::take(&mut self.gathered);
         run.sort_unstable_by(compare);
         if !run.is_empty() {
-            self.runs.push_back(run.chunks(CHUNK_SIZE).map(<[Slot]>::to_vec).collect());
+            self.runs.push_back(run.chunks(CHUNK_SIZE).map(<[SortEntry]>::to_vec).collect());
         }
     }
 
     /// The visible rows so far.
-    pub(crate) fn preview(&self) -> &[Slot] {
+    pub(crate) fn preview(&self) -> &[SortEntry] {
         &self.preview
     }
 
-    /// Merges about `budget` slots, after the last row was added. Returns the whole list once it is sorted.
-    pub(crate) fn merge(&mut self, budget: usize, compare: &impl Compare) -> Option<Pieces> {
+    /// Merges about `budget` entries, after the last row was added. Returns the whole list once it is sorted.
+    pub(crate) fn merge(&mut self, budget: usize, compare: &impl Compare) -> Option<Chunks> {
         self.end_run(compare);
-        let mut left = budget;
+        let mut remaining = budget;
         loop {
             let Some(mut merge) = self.merge.take().or_else(|| self.next_merge()) else {
                 return Some(self.runs.pop_front().unwrap_or_default());
             };
-            let moved = merge.step(left, compare);
+            let moved = merge.step(remaining, compare);
             self.moved += moved;
-            left -= moved;
+            remaining -= moved;
             if merge.left.first().is_some() || merge.right.first().is_some() {
                 self.merge = Some(merge);
                 return None;
@@ -109,8 +109,8 @@ impl Build {
         if self.runs.len() < 2 {
             return None;
         }
-        let mut run = || self.runs.pop_front().map(|pieces| Run { pieces, at: 0 });
-        Some(Merge { left: run()?, right: run()?, merged: Pieces::new() })
+        let mut run = || self.runs.pop_front().map(|chunks| Run { chunks, at: 0 });
+        Some(Merge { left: run()?, right: run()?, merged: Chunks::new() })
     }
 
     /// The progress of merging, in thousandths.
@@ -121,9 +121,9 @@ impl Build {
 }
 
 impl Merge {
-    /// Moves up to `budget` slots; returns their number.
+    /// Moves up to `budget` entries; returns their number.
     fn step(&mut self, budget: usize, compare: &impl Compare) -> usize {
-        let mut piece = match self.merged.back_mut() {
+        let mut chunk = match self.merged.back_mut() {
             Some(last) if last.len() < CHUNK_SIZE => self.merged.pop_back().unwrap_or_default(),
             _ => Vec::with_capacity(CHUNK_SIZE),
         };
@@ -137,16 +137,16 @@ impl Merge {
             };
             let run = if from_left { &mut self.left } else { &mut self.right };
             if let Some(first) = run.first() {
-                piece.push(*first);
+                chunk.push(*first);
             }
             run.take();
             moved += 1;
-            if piece.len() == CHUNK_SIZE {
-                self.merged.push_back(std::mem::replace(&mut piece, Vec::with_capacity(CHUNK_SIZE)));
+            if chunk.len() == CHUNK_SIZE {
+                self.merged.push_back(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_SIZE)));
             }
         }
-        if !piece.is_empty() {
-            self.merged.push_back(piece);
+        if !chunk.is_empty() {
+            self.merged.push_back(chunk);
         }
         moved
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use jiff::tz::TimeZone;
 
 use super::error::Problem;
-use super::names;
+use super::fields;
 use super::parse::{self, Token};
 
 /// A part of a filter that may be meant differently.
@@ -18,7 +18,7 @@ pub struct Suggestion {
     pub suggested: String,
     /// The whole filter with the suggestion in place of the part.
     pub corrected: String,
-    /// The end of the suggestion in `mended`, in characters.
+    /// The end of the suggestion in `corrected`, in characters.
     pub end: usize,
     /// Whether the part is searched as a word; otherwise the filter is invalid.
     pub is_word: bool,
@@ -65,7 +65,7 @@ impl Suggestion {
 fn of_word(text: &str, word: &Token<'_>, next: Option<&Token<'_>>) -> Option<(Range<usize>, String)> {
     let letters = word.text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.text.len());
     let (name, behind) = word.text.split_at_checked(letters)?;
-    let field = names::similar_to_word(&name.to_lowercase())?;
+    let field = fields::similar_to_word(&name.to_lowercase())?;
     // A sign other than the colon, as in `status=failed`.
     if let Some(value) = behind.strip_prefix(['=', ';']) {
         return Some((word.at.clone(), format!("{field}:{value}")));
@@ -76,7 +76,7 @@ fn of_word(text: &str, word: &Token<'_>, next: Option<&Token<'_>>) -> Option<(Ra
     let whole = next.filter(|next| is_space(text, word.at.end..next.at.start)).and_then(|next| {
         let value = next.text.trim_start_matches([':', '=']);
         // A text field accepts any value, so only a sign shows that a field was meant.
-        let is_meant = value.len() < next.text.len() || !names::is_text(field);
+        let is_meant = value.len() < next.text.len() || !fields::is_text(field);
         let both = format!("{field}:{value}");
         (is_meant && parse::parse(&both, &TimeZone::UTC).is_ok()).then_some((word.at.start..next.at.end, both))
     });
@@ -91,7 +91,7 @@ fn is_space(text: &str, between: Range<usize>) -> bool {
 mod tests {
     use super::*;
 
-    fn mended(text: &str) -> Option<(String, String)> {
+    fn corrected(text: &str) -> Option<(String, String)> {
         let suggestion = Suggestion::find(text)?;
         let before: String = suggestion.corrected.chars().take(suggestion.end).collect();
         assert!(before.ends_with(&suggestion.suggested), "{suggestion:?}");
@@ -117,7 +117,7 @@ mod tests {
             ("ü -sta:", "Did you mean the field status?".to_owned(), "ü -status:"),
             ("a lebal:\"b c\" d", "Did you mean label:\"b?".to_owned(), "a label:\"b c\" d"),
         ] {
-            assert_eq!(mended(typed), Some((question, right.to_owned())), "{typed}");
+            assert_eq!(corrected(typed), Some((question, right.to_owned())), "{typed}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 ///
 /// Line breaks become `⏎`, other control characters their pictures (`␛`), format and bidirectional marks their number (`\u{202e}`).
 /// Joiners between letters of other scripts stay, because those scripts need them.
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub fn sanitize(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -70,9 +70,9 @@ mod tests {
             ("\u{200d}ü", "\\u{200d}ü"),
             ("\u{7f}\u{85}\u{2028}", "␡\\u{85}⏎"),
         ] {
-            assert_eq!(visible(sent), shown, "{sent:?}");
+            assert_eq!(sanitize(sent), shown, "{sent:?}");
         }
         let marks: String = (0..=0x10_ffff).filter_map(char::from_u32).filter(|c| c.is_control()).collect();
-        assert!(!visible(&marks).chars().any(char::is_control), "a control character came through");
+        assert!(!sanitize(&marks).chars().any(char::is_control), "a control character came through");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Context {
 }
 
 /// Expiry of a link whose expiry is unknown.
-pub(crate) const NO_END: Timestamp = Timestamp(i64::MAX);
+pub(crate) const NO_EXPIRY: Timestamp = Timestamp(i64::MAX);
 
 /// How a state is known, in the words of the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -331,12 +331,12 @@ impl<'a> Activity<'a> {
         Self { context, ..*self }.expiry(data, seq, came)
     }
 
-    /// When a usable link expires or expired, regardless of the current time; [`NO_END`] if unknown.
+    /// When a usable link expires or expired, regardless of the current time; [`NO_EXPIRY`] if unknown.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let data = self.data?;
         let before_all = Context { now: Timestamp(i64::MIN), ..self.context };
         let can_be_used = Self { context: before_all, ..*self }.status() == Status::Ready;
-        can_be_used.then(|| data.ready().and_then(|(seq, came)| self.expiry(data, seq, came)).unwrap_or(NO_END))
+        can_be_used.then(|| data.ready().and_then(|(seq, came)| self.expiry(data, seq, came)).unwrap_or(NO_EXPIRY))
     }
 
     /// When a link expires on the current run's clock, given the entry that brought it: as its message said, else after the default

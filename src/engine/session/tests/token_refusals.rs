@@ -10,7 +10,7 @@ use crate::engine::events::event::{ConnectionState, Event};
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, outcome_message};
 
-use super::bench::{Bench, Expiry, invalid_token, run_until_idle, session_credentials};
+use super::fixture::{Expiry, Fixture, invalid_token, run_until_idle, session_credentials};
 
 /// The statuses that a server can refuse with, and some that no server should send.
 fn statuses() -> impl Iterator<Item = i64> {
@@ -36,48 +36,48 @@ fn refusals(status: i64) -> Vec<Value> {
 }
 
 /// Makes the server answer the join of the next attempt with `reply`; returns how that ended.
-async fn answer_join(bench: &mut Bench, mut reply: Value) -> ConnectionState {
-    let mut server = bench.server().await;
+async fn answer_join(fixture: &mut Fixture, mut reply: Value) -> ConnectionState {
+    let mut server = fixture.server().await;
     let join = server.request().await.expect("a join");
     reply["correlationId"] = join["correlationId"].clone();
     server.send(&reply).await;
-    bench
+    fixture
         .until(|state| matches!(state, ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. }))
         .await
 }
 
 #[tokio::test(start_paused = true)]
 async fn at_the_join_only_status_401_and_403_make_the_token_invalid_whatever_the_text() {
-    let mut bench = Bench::online();
+    let mut fixture = Fixture::online();
     let mut number = 1;
     for status in statuses() {
         for reply in refusals(status) {
-            let asked_before = bench.expiry_requests.load(Ordering::SeqCst);
-            let ended = answer_join(&mut bench, reply.clone()).await;
+            let asked_before = fixture.expiry_requests.load(Ordering::SeqCst);
+            let ended = answer_join(&mut fixture, reply.clone()).await;
             let refused = matches!(ended, ConnectionState::TokenRefused { .. });
             assert_eq!(refused, matches!(status, 401 | 403), "{reply}: {ended:?}");
-            let asked = bench.expiry_requests.load(Ordering::SeqCst) - asked_before;
+            let asked = fixture.expiry_requests.load(Ordering::SeqCst) - asked_before;
             let doubtful = (400..500).contains(&status) && !matches!(status, 401 | 403 | 429);
             assert_eq!(asked, u64::from(doubtful), "{reply}: how often the end of the token was asked");
             if refused {
                 number += 1;
-                bench.set_target(TargetState::Online(session_credentials(number)));
+                fixture.set_target(TargetState::Online(session_credentials(number)));
             } else {
-                bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
+                fixture.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
             }
         }
     }
-    bench.join().await;
+    fixture.join().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_another_4xx_the_token_is_invalid_only_if_the_expiry_request_says_so() {
-    let mut bench = Bench::online();
-    *bench.expiry.lock().unwrap() = Expiry::Refuses;
+    let mut fixture = Fixture::online();
+    *fixture.expiry.lock().unwrap() = Expiry::Refuses;
     for (status, dead) in [(400, true), (404, true), (422, true), (499, true), (429, false), (399, false), (500, false)]
     {
-        bench.set_target(TargetState::Online(session_credentials(status)));
-        let ended = answer_join(&mut bench, json!({"status": status, "message": "no"})).await;
+        fixture.set_target(TargetState::Online(session_credentials(status)));
+        let ended = answer_join(&mut fixture, json!({"status": status, "message": "no"})).await;
         assert_eq!(matches!(ended, ConnectionState::TokenRefused { .. }), dead, "{status}: {ended:?}");
         if let ConnectionState::TokenRefused { why } = ended {
             assert_eq!(why.to_string(), "The server refused the token: It has expired. Sign in again.");
@@ -87,26 +87,26 @@ async fn after_another_4xx_the_token_is_invalid_only_if_the_expiry_request_says_
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_never_answers_the_expiry_request_can_be_left_and_retried() {
-    let mut bench = Bench::online();
-    *bench.expiry.lock().unwrap() = Expiry::Never;
-    let refuse = async |bench: &mut Bench| {
-        let mut server = bench.server().await;
+    let mut fixture = Fixture::online();
+    *fixture.expiry.lock().unwrap() = Expiry::Never;
+    let refuse = async |fixture: &mut Fixture| {
+        let mut server = fixture.server().await;
         server.request().await.expect("a join");
         server.send(&json!({"status": 400})).await;
         // The client is gone.
         while server.request().await.is_some() {}
         run_until_idle().await;
     };
-    refuse(&mut bench).await;
-    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
-    refuse(&mut bench).await;
-    bench.set_target(TargetState::Offline);
-    bench.until(|state| *state == ConnectionState::Offline).await;
+    refuse(&mut fixture).await;
+    fixture.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
+    refuse(&mut fixture).await;
+    fixture.set_target(TargetState::Offline);
+    fixture.until(|state| *state == ConnectionState::Offline).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_on_a_live_connection_ends_it_only_with_401_or_403_and_if_it_answers_our_join() {
-    let (mut bench, mut server) = Bench::live().await;
+    let (mut fixture, mut server) = Fixture::live().await;
     for status in statuses() {
         for mut reply in refusals(status) {
             if matches!(status, 401 | 403) {
@@ -116,19 +116,19 @@ async fn a_refusal_on_a_live_connection_ends_it_only_with_401_or_403_and_if_it_a
         }
     }
     server.send(&outcome_message("heard")).await;
-    while !bench.received_ids(1).await.iter().any(|id| id == "heard") {}
-    assert_eq!(bench.network.attempts(), 1, "a stray reply ended a healthy connection");
+    while !fixture.received_ids(1).await.iter().any(|id| id == "heard") {}
+    assert_eq!(fixture.network.attempts(), 1, "a stray reply ended a healthy connection");
     for (number, status) in [(2, 401), (3, 403)] {
         server.send(&json!({"status": status, "message": "no"})).await;
-        bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-        bench.set_target(TargetState::Online(session_credentials(number)));
-        server = bench.join().await;
+        fixture.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+        fixture.set_target(TargetState::Online(session_credentials(number)));
+        server = fixture.join().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unrelated_refusal_is_shown_with_its_status_and_text() {
-    let (mut bench, mut server) = Bench::live().await;
+    let (mut fixture, mut server) = Fixture::live().await;
     server.send(&json!({"status": 503, "message": "Token service unavailable"})).await;
     assert_eq!(
         bench.notice().await.sentence(),
@@ -138,52 +138,52 @@ async fn an_unrelated_refusal_is_shown_with_its_status_and_text() {
 }
 
 /// A session whose token was refused.
-async fn refused() -> Bench {
-    let mut bench = Bench::online();
-    let ended = answer_join(&mut bench, json!({"status": 401})).await;
+async fn refused() -> Fixture {
+    let mut fixture = Fixture::online();
+    let ended = answer_join(&mut fixture, json!({"status": 401})).await;
     assert!(matches!(ended, ConnectionState::TokenRefused { .. }), "{ended:?}");
-    bench
+    fixture
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_is_retried_only_when_the_operator_asks() {
-    let mut bench = refused().await;
+    let mut fixture = refused().await;
     tokio::time::sleep(Duration::from_hours(48)).await;
-    bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
+    fixture.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
     run_until_idle().await;
-    assert_eq!(bench.network.attempts(), 1, "tried again by itself");
-    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
+    assert_eq!(fixture.network.attempts(), 1, "tried again by itself");
+    fixture.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     let start = Instant::now();
-    let ended = answer_join(&mut bench, json!({"status": 403})).await;
+    let ended = answer_join(&mut fixture, json!({"status": 403})).await;
     assert!(matches!(ended, ConnectionState::TokenRefused { .. }), "{ended:?}");
-    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
-    let _server: Server = bench.join().await;
+    fixture.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
+    let _server: Server = fixture.join().await;
     assert_eq!(start.elapsed(), Duration::ZERO, "it waited");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_requested_while_the_refusal_is_being_reported_is_not_lost() {
-    let mut bench = Bench::online();
-    let mut server = bench.server().await;
+    let mut fixture = Fixture::online();
+    let mut server = fixture.server().await;
     server.request().await.expect("a join");
-    bench.reporting.send_replace(false);
+    fixture.reporting.send_replace(false);
     server.send(&json!({"status": 401})).await;
-    bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
-    bench.reporting.send_replace(true);
-    bench.join().await;
+    fixture.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    fixture.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
+    fixture.reporting.send_replace(true);
+    fixture.join().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_a_call_found_invalid_is_retried_when_the_target_is_online_again() {
-    let (mut bench, server) = Bench::live().await;
-    bench.set_target(invalid_token());
-    bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    let (mut fixture, server) = Fixture::live().await;
+    fixture.set_target(invalid_token());
+    fixture.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     drop(server);
-    bench.desired_state.send_modify(|desired_state| {
+    fixture.desired_state.send_modify(|desired_state| {
         desired_state.target = TargetState::Online(session_credentials(1));
         desired_state.retry_count += 1;
     });
-    bench.join().await;
-    assert!(!bench.drain_events().iter().any(|event| matches!(event, Event::Notice(_))));
+    fixture.join().await;
+    assert!(!fixture.drain_events().iter().any(|event| matches!(event, Event::Notice(_))));
 }

@@ -81,7 +81,7 @@ impl Session {
             Step::Leave
         };
         let mut woken = start.resume_count;
-        let mut room = None;
+        let mut permit = None;
         loop {
             match next {
                 Step::Stay => {}
@@ -100,29 +100,29 @@ impl Session {
                     return self.on_disconnect(end, &session_credentials, joined);
                 }
             }
-            next = self.step(&mut live, &mut room, &mut woken).await;
+            next = self.step(&mut live, &mut permit, &mut woken).await;
         }
     }
 
     /// Waits for one event and handles it.
     async fn step(&mut self, live: &mut LiveConnection, permit: &mut Option<WritePermit>, woken: &mut u64) -> Step {
         let began = Instant::now();
-        let look = live.heartbeat.next_due(began);
+        let heartbeat_due = live.heartbeat.next_due(began);
         let reads = permit.is_some();
         let mut decoded_batch = DecodedBatch::default();
         let happened = tokio::select! {
             biased;
             desired_state = changed(&mut self.desired_state) => Happened::DesiredStateChanged(desired_state),
-            // Without room in the journal nothing is read, so the silence says nothing about the server.
-            () = tokio::time::sleep_until(look), if reads => Happened::HeartbeatDue,
+            // While the journal writer has no free place, nothing is read, so the silence says nothing about the server.
+            () = tokio::time::sleep_until(heartbeat_due), if reads => Happened::HeartbeatDue,
             () = self.backlog.forward_next(&self.config.journal_writer), if !self.backlog.is_empty() => Happened::BacklogForwarded,
             got = self.config.journal_writer.reserve(), if !reads && self.backlog.is_empty() => Happened::PermitReady(got),
             first = live.connection.next(&mut decoded_batch), if reads => Happened::Frame(first),
         };
-        let late =
-            Instant::now().saturating_duration_since(if reads { look.max(began) } else { began }) > SUSPEND_THRESHOLD;
+        let late = Instant::now().saturating_duration_since(if reads { heartbeat_due.max(began) } else { began })
+            > SUSPEND_THRESHOLD;
         if late {
-            // This process was suspended, or could not read because the journal writer had no room.
+            // This process was suspended, or could not read because the journal writer had no free place.
             tracing::debug!(profile = %self.config.profile, reads, "the socket was not read for a while");
             live.heartbeat.probe_after_pause();
         }
@@ -250,7 +250,7 @@ impl Session {
             FrameEvent::Entry | FrameEvent::Ping => None,
             FrameEvent::KeepAlive => {
                 live.keep_alives = live.keep_alives.saturating_add(1);
-                if live.health_published.is_none_or(|told| now >= told + HEALTH_INTERVAL) {
+                if live.health_published.is_none_or(|published| now >= published + HEALTH_INTERVAL) {
                     self.publish_health(live, now);
                 }
                 None
@@ -299,8 +299,8 @@ impl Session {
 
 fn write_batch(decoded_batch: DecodedBatch, permit: &mut Option<WritePermit>) {
     if !decoded_batch.is_empty()
-        && let Some(room) = permit.take()
+        && let Some(permit) = permit.take()
     {
-        JournalWriter::write(room, decoded_batch);
+        JournalWriter::write(permit, decoded_batch);
     }
 }

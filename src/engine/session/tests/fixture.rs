@@ -45,7 +45,7 @@ pub(crate) enum Expiry {
     Never,
 }
 
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     /// The server's answer about a token.
     pub(crate) expiry: Arc<Mutex<Expiry>>,
     /// How often that was requested.
@@ -90,7 +90,7 @@ fn token_check(answer: Arc<Mutex<Expiry>>, asked: Arc<AtomicU64>) -> TokenCheck 
     })
 }
 
-impl Bench {
+impl Fixture {
     /// A session that is signed out.
     pub(crate) fn new() -> Self {
         let woken = Arc::new(Notify::new());
@@ -174,16 +174,16 @@ impl Bench {
 
     /// A session whose target is to be online with the first token.
     pub(crate) fn online() -> Self {
-        let bench = Self::new();
-        bench.set_target(TargetState::Online(session_credentials(1)));
-        bench
+        let fixture = Self::new();
+        fixture.set_target(TargetState::Online(session_credentials(1)));
+        fixture
     }
 
     /// A joined session, and its server.
     pub(crate) async fn live() -> (Self, Server) {
-        let mut bench = Self::online();
-        let server = bench.join().await;
-        (bench, server)
+        let mut fixture = Self::online();
+        let server = fixture.join().await;
+        (fixture, server)
     }
 
     pub(crate) fn set_target(&self, target: TargetState) {
