@@ -24,7 +24,7 @@ use super::subcommand::{CliCommand, Export, Format};
     subcommand_value_name = "COMMAND"
 )]
 pub struct Arguments {
-    /// Watch a local Privicore made for trying out; nothing of it is kept unless a folder is given
+    /// Run on a local sandbox. Nothing is stored unless a folder is given
     #[cfg(feature = "sandbox")]
     #[arg(long)]
     pub sandbox: bool,
@@ -91,7 +91,7 @@ impl Arguments {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
         if self.starts_in_sandbox() && matches!(self.command, Some(CliCommand::Export(_) | CliCommand::Track(_))) {
-            let words = "--sandbox can only be used with the window or `watch`";
+            let words = "`--sandbox` can only be used with the window or `watch`";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
         if let Some(CliCommand::Track(track)) = &self.command

@@ -60,7 +60,7 @@ pub enum CliError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The engine stopped unexpectedly.
-    #[error("Privicore Monitor stopped working inside. Start it again, and report this if it comes again.")]
+    #[error("Internal error. Restart Privicore Monitor, and report this if it happens again.")]
     EngineStopped,
     /// The journal failed.
     #[error(transparent)]

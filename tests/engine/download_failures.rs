@@ -204,7 +204,7 @@ async fn a_payload_of_unknown_length_is_saved_with_a_notice() {
         panic!("not saved")
     };
     assert!(receipt.length_unproved);
-    wait_for_notice_since(&mut window, mark, "whether it is whole can't be shown").await;
+    wait_for_notice_since(&mut window, mark, "so it may be incomplete").await;
     // Chunked bodies mark their end, so one without the end is broken.
     let chunked = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
     offer(&mut window, &sandbox, "chunked", &chunked).await;

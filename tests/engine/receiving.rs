@@ -57,7 +57,7 @@ async fn a_connection_whose_packets_are_dropped_is_detected_by_pings_and_becomes
     let dead = window.state("reconnecting", |state| matches!(state, ConnectionState::Reconnecting { .. })).await;
     let ConnectionState::Reconnecting { why, .. } = dead else { panic!("{dead:?}") };
     assert_eq!(why, DisconnectReason::Dead.into());
-    assert_eq!(why.to_string(), "The server no longer answers, so the connection is given up.");
+    assert_eq!(why.to_string(), "The server does not respond. The connection was closed.");
     window.live(2).await;
     sandbox.control().publish(DEMO_USERNAME, &told("after")).await.expect("published");
     window.since(0, "what came after", |event| entry_of(event, |entry| entry.key == command("after"))).await;

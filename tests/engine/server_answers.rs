@@ -67,9 +67,9 @@ async fn the_expiry_of_a_token_is_read_in_every_form() {
             let known = |token| matches!(token, TokenStatus::Held { expires_at: Some(_), .. }).then_some(());
             window.profile("the token's end", |profile| known(profile.token)).await;
         } else {
-            let notice = window.notice("gives the end of the token as “next hidden week”").await;
+            let notice = window.notice("The token's expiry “next hidden week” can't be read").await;
             assert!(
-                notice.sentence().contains("not renewed automatically, and no warning comes"),
+                notice.sentence().contains("so it is not renewed automatically and there is no warning"),
                 "{}",
                 notice.sentence()
             );

@@ -73,7 +73,9 @@ async fn limits_apply_at_once_and_open_activities_stay() {
     assert!(oldest.is_some(), "the open command went");
     let told = window
         .since(0, "a notice of what went", |event| match event {
-            Event::Notice(notice) if notice.sentence().contains("went out of the journal") => Some(notice.clone()),
+            Event::Notice(notice) if notice.sentence().contains("from the journal to stay within") => {
+                Some(notice.clone())
+            }
             _ => None,
         })
         .await;

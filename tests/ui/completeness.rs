@@ -314,7 +314,7 @@ fn a_contradiction_is_marked_and_explained_with_source_and_time() {
     let asked = window.fact(key.clone(), known, "{}");
     window.commit(vec![asked.clone()]);
     let row = "Command c-1, Failed";
-    assert!(description(&window, row).contains("both a success and a failure were told"), "no mark");
+    assert!(description(&window, row).contains("reported both as succeeded and as failed"), "no mark");
     assert!(window.reads("Contradicted"), "{:?}", window.all(Role::Label));
     window.key(Key::ArrowDown);
     window.key(Key::Enter);

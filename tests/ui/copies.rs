@@ -147,7 +147,7 @@ fn the_selected_rows_are_copied_even_if_a_filter_hides_them() {
     window.run();
     window.actions();
     window.key(Key::L);
-    assert!(window.all(Role::Label).concat().contains("2 rows alike"), "another number of rows is named");
+    assert!(window.all(Role::Label).concat().contains("Applies to 2 rows"), "another number of rows is named");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn stored_settings(window: &mut Window) -> DownloadSettings {
 fn automatic_saving_asks_for_a_folder_first_and_can_be_turned_off() {
     let mut window = Window::live();
     open(&mut window);
-    let automatic = "Save ready data of ops by itself";
+    let automatic = "Save ready data of ops automatically";
     window.click(Role::CheckBox, automatic);
     assert!(window.actions().is_empty(), "on without a folder");
     window.answer_file_dialog(Some("/home/ops/in"));
@@ -55,7 +55,7 @@ fn automatic_saving_asks_for_a_folder_first_and_can_be_turned_off() {
 fn a_dialog_that_grows_stays_under_the_pointer() {
     let mut window = Window::live();
     open(&mut window);
-    let automatic = "Save ready data of ops by itself";
+    let automatic = "Save ready data of ops automatically";
     let before = window.find(Role::CheckBox, automatic).rect();
     window.profile.saving.folder = Some("/home/ops/in".into());
     window.settings(vec![window.profile.clone()], Theme::Dark);

@@ -375,7 +375,7 @@ fn secrets_that_are_not_stored_are_shown_as_missing() {
     let profile = window.id();
     window.send_event(Event::Revealed { profile, key, messages: Vec::new() });
     window.run();
-    assert!(window.reads("What is still hidden is not kept any more, or never was."), "{:?}", window.all(Role::Label));
+    assert!(window.reads("Some secrets are no longer stored, or never were."), "{:?}", window.all(Role::Label));
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn clearing_the_history_asks_first_and_leaves_the_profile_signed_in() {
     window.press("Profile ops");
     window.press("Forget this profile…");
     let says = |part: &str, window: &Window| window.all(Role::Label).iter().any(|label| label.contains(part));
-    assert!(says("goes off this computer", &window) && says("stays signed in", &window));
+    assert!(says("will be deleted", &window) && says("stays signed in", &window));
     window.press("Cancel");
     assert!(window.actions().is_empty(), "it was done without consent");
     window.press("Profile ops");

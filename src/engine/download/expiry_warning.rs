@@ -9,17 +9,22 @@ use crate::engine::runtime::transfer_rate::TransferRates;
 /// nearly every link would be.
 const SHORT_LIFETIME: Duration = Duration::from_mins(1);
 
-/// The warning for a download whose link is valid for `left`; `None` if there is none. `size` is in bytes, if it is known.
-pub(crate) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &TransferRates) -> Option<LateDownload> {
-    let (name, seconds) = (name.to_owned(), left.as_secs());
+/// The warning for a download whose link is valid for `remaining`; `None` if there is none. `size` is in bytes, if it is known.
+pub(crate) fn warning(
+    name: &str,
+    size: Option<u64>,
+    remaining: Duration,
+    rates: &TransferRates,
+) -> Option<LateDownload> {
+    let (name, seconds) = (name.to_owned(), remaining.as_secs());
     match size.map(|size| rates.estimate(size)) {
-        Some(Some(needed)) if needed > left => {
-            Some(LateDownload::TooSlow { name, needed: needed.as_secs(), left: seconds })
+        Some(Some(needed)) if needed > remaining => {
+            Some(LateDownload::TooSlow { name, needed: needed.as_secs(), remaining: seconds })
         }
         Some(Some(_)) => None,
-        _ if left >= SHORT_LIFETIME => None,
-        Some(None) => Some(LateDownload::UnknownRate { name, left: seconds }),
-        None => Some(LateDownload::UnknownSize { name, left: seconds }),
+        _ if remaining >= SHORT_LIFETIME => None,
+        Some(None) => Some(LateDownload::UnknownRate { name, remaining: seconds }),
+        None => Some(LateDownload::UnknownSize { name, remaining: seconds }),
     }
 }
 
@@ -32,18 +37,18 @@ mod tests {
         let (unknown, known) = (TransferRates::default(), TransferRates::default());
         // 100 bytes a second.
         known.learn(1_000, Duration::from_secs(10));
-        let says = |size, left, rates| {
-            let why = warning("a.bin", size, Duration::from_secs(left), rates);
+        let says = |size, remaining, rates| {
+            let why = warning("a.bin", size, Duration::from_secs(remaining), rates);
             why.map_or_else(String::new, |why| why.to_string())
         };
         assert!(
             says(Some(20_000), 199, &known)
-                .starts_with("a.bin will not finish in time: at the rates seen it takes about 200 s")
+                .starts_with("a.bin will not finish in time: at the current speed it takes about 200 s")
         );
         assert_eq!(says(Some(20_000), 200, &known), "");
         assert_eq!(says(Some(20_000), 60, &unknown), "");
-        assert!(says(Some(1), 59, &unknown).contains("lives 59 s more, and how fast it will come is not known."));
+        assert!(says(Some(1), 59, &unknown).contains("expires in 59 s, and its speed is not known yet."));
         assert_eq!(says(None, 60, &known), "");
-        assert!(says(None, 59, &known).contains("and how large it is is not known. Some servers"));
+        assert!(says(None, 59, &known).contains("and its size is not known. Some servers"));
     }
 }

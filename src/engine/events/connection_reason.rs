@@ -39,7 +39,7 @@ pub enum DisconnectReason {
     #[error("The connection broke off.")]
     Broken,
     /// The connection gave no sign of life.
-    #[error("The server no longer answers, so the connection is given up.")]
+    #[error("The server does not respond. The connection was closed.")]
     Dead,
     /// The server did not answer the join.
     #[error("The server did not answer the join within 5 s.")]

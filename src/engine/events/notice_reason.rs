@@ -106,7 +106,7 @@ pub enum NoticeReason {
 
     /// The server sent an error that answers no request.
     #[error(
-        "The server sent an error with status {status} that answers nothing it was asked{} The connection stays open.",
+        "The server sent an error with status {status} that belongs to no request{} The connection stays open.",
         reason_of(.words)
     )]
     UnexpectedReply {
@@ -129,13 +129,13 @@ pub enum NoticeReason {
     },
     /// Commands are no longer checked.
     #[error(
-        "{} stayed silent for a day and will not be asked for by itself any more. Check the status to ask again.",
+        "{} had no outcome for a day. Automatic checks have stopped. Check the status to ask again.",
         counted(*.0 as u64, "command")
     )]
     SilentCommands(usize),
     /// Commands are not checked, because there are too many.
     #[error(
-        "Too many commands are open at once: {} will not be asked for by itself. Check the status of those that matter.",
+        "Too many commands are open at once: {} will not be checked automatically. Check the status of those that matter.",
         counted(*.0 as u64, "command")
     )]
     TooManyCommands(usize),
@@ -272,7 +272,7 @@ pub enum NoticeReason {
     #[error("{0}")]
     NotMoved(Cause),
     /// A file was saved, but the server did not give its length.
-    #[error("{0} was saved, but the server did not say how long it is: whether it is whole can't be shown.")]
+    #[error("{0} was saved. The server did not give its length, so it may be incomplete.")]
     LengthUnknown(String),
     /// A download failed.
     #[error("{what} was not saved. {why}")]
@@ -456,7 +456,7 @@ fn purged(entries: u64, size: u64, oldest_left: Option<Timestamp>) -> String {
         }
         None => "It is empty now.".to_owned(),
     };
-    format!("{went} ({}) went out of the journal, as its limits in the settings say. {left}", bytes(size))
+    format!("Removed {removed} ({}) from the journal to stay within its size and age limits. {rest}", bytes(size))
 }
 
 fn describe_left_behind(key: &ActivityKey) -> String {

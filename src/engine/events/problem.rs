@@ -132,7 +132,7 @@ pub enum ProblemReason {
     )]
     JournalTooLarge,
     /// The server does not report the outcomes of open commands.
-    #[error("Open commands can't be asked for, and will be again and again. {0}")]
+    #[error("The status of pending commands could not be checked. Retrying. {0}")]
     StatusChecks(RestError),
     /// The settings can't be saved.
     #[error(transparent)]
@@ -160,7 +160,7 @@ pub enum NeedsToken {
     #[error("There is no token to renew. Sign in first.")]
     Renewal,
     /// Checking the status of commands.
-    #[error("The status can't be asked for while signed out. Sign in first.")]
+    #[error("The status can't be checked while signed out. Sign in first.")]
     StatusCheck,
     /// Requesting data.
     #[error("Data can't be requested while signed out. Sign in first.")]
@@ -172,8 +172,8 @@ pub enum NeedsToken {
 pub enum LateDownload {
     /// It waits for other downloads.
     #[error(
-        "The data of request {request} will not be saved in time: at the rates seen its link expires before its turn comes. Stop \
-         another download, or allow more at once in the settings."
+        "The data of request {request} will not be saved in time: at the current speed its link expires before the download \
+         starts. Stop another download, or allow more at once in the settings."
     )]
     Queued {
         /// The request whose data is downloaded.
@@ -181,7 +181,7 @@ pub enum LateDownload {
     },
     /// It takes longer than the link is valid.
     #[error(
-        "{name} will not finish in time: at the rates seen it takes about {needed} s, and its link lives {left} s more. Some \
+        "{name} will not finish in time: at the current speed it takes about {needed} s, and its link expires in {remaining} s. Some \
          servers cut such a download off."
     )]
     TooSlow {
@@ -190,29 +190,29 @@ pub enum LateDownload {
         /// The expected duration in seconds.
         needed: u64,
         /// The remaining validity of the link in seconds.
-        left: u64,
+        remaining: u64,
     },
     /// The link expires soon, and no earlier download gives a rate.
     #[error(
-        "{name} may not finish in time: its link lives {left} s more, and how fast it will come is not known. Some servers cut \
+        "{name} may not finish in time: its link expires in {remaining} s, and its speed is not known yet. Some servers cut \
          such a download off."
     )]
     UnknownRate {
         /// The file's name.
         name: String,
         /// The remaining validity of the link in seconds.
-        left: u64,
+        remaining: u64,
     },
     /// The link expires soon, and the size is unknown.
     #[error(
-        "{name} may not finish in time: its link lives {left} s more, and how large it is is not known. Some servers cut such a \
+        "{name} may not finish in time: its link expires in {remaining} s, and its size is not known. Some servers cut such a \
          download off."
     )]
     UnknownSize {
         /// The file's name.
         name: String,
         /// The remaining validity of the link in seconds.
-        left: u64,
+        remaining: u64,
     },
 }
 

@@ -175,9 +175,9 @@ async fn a_pending_command_is_checked_less_and_less_often_recorded_once_and_give
     assert_eq!(fixture.recorded_checks().len(), 1, "pending is written once");
     fixture.requests();
     pass(24 * 3_600).await;
-    assert!(bench.requests().is_empty(), "never given up");
-    let told = std::iter::from_fn(|| bench.events.try_next())
-        .any(|event| matches!(event, Event::Notice(notice) if notice.sentence().contains("silent for a day")));
+    assert!(fixture.requests().is_empty(), "never given up");
+    let told = std::iter::from_fn(|| fixture.events.try_next())
+        .any(|event| matches!(event, Event::Notice(notice) if notice.sentence().contains("no outcome for a day")));
     assert!(told);
     fixture.set_answer("c", succeeded());
     fixture.pending_commands.make_due(&["c".into()]);

@@ -22,12 +22,12 @@ impl App {
         let status_filter = profile_tab.view.status_filter();
         let filter = profile_tab.view.filter();
         let shown = profile_tab.view.is_filtered().then(|| {
-            let mut words = Vec::new();
+            let mut words = "rows".to_owned();
             if status_filter != StatusFilter::All {
-                words.push(format!("what the chip {} has", status_filter.word()));
+                words.push_str(&format!(" in {}", status_filter.word()));
             }
             if !filter.is_empty() {
-                words.push(format!("what fits {filter}"));
+                words.push_str(&format!(" that match {filter}"));
             }
             (filter.clone(), status_filter, sanitize(&cut(&words, MAX_FILTER_LENGTH)).into_owned())
         });

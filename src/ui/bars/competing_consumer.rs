@@ -44,8 +44,8 @@ pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh:
     paragraph(
         ui,
         &format!(
-            "{} of {} that settled within the last hour did so without a word on the socket, although it was live all the \
-             while. What became of them is known only because the server was asked.",
+            "In the last hour, the outcomes of {} of {} did not arrive on the WebSocket, although it was connected. Only status \
+             checks reported them.",
             competing_consumer.undelivered,
             counted(competing_consumer.of as u64, "command")
         ),
@@ -59,8 +59,8 @@ pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh:
     paragraph(
         ui,
         "What to do: if an application of yours depends on these acknowledgements, disconnect here, or give the monitor a \
-         profile of its own. Otherwise close the other client. Until then the monitor goes on asking for commands that stay \
-         silent; data requests and ids that it never saw cannot be asked for.",
+         profile of its own. Otherwise close the other client. Until then the monitor goes on checking the status of commands \
+         without an outcome; data requests and ids that it never saw cannot be checked.",
     );
     close_button(ui, fresh, frame);
 }

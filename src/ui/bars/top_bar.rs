@@ -114,12 +114,12 @@ fn signs_of_life(profile_tab: &ProfileTab, frame: &FrameContext) -> String {
     let health = profile_tab.status.health;
     let pong = health
         .pong
-        .map_or_else(|| "No ping was needed yet.".to_owned(), |at| format!("Last answer to a ping {} ago.", ago(at)));
+        .map_or_else(|| "No ping sent yet.".to_owned(), |at| format!("Last answer to a ping {} ago.", ago(at)));
     let message = profile_tab
         .last_message()
         .map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
     let usual = health.p95_pause.map_or_else(
-        || "What is usual is not known yet.".to_owned(),
+        || "Not enough data yet.".to_owned(),
         |usual| format!("Usually the next one comes within {}.", coarse(usual.max(Duration::from_secs(1)))),
     );
     format!("{pong}\n{message}\n{usual}")

@@ -91,7 +91,7 @@ pub(crate) fn contradiction(entries: &[Entry], frame: &FrameContext) -> Option<S
     let (first, words) = entries.iter().find_map(report)?;
     let (_, other) = entries.iter().filter_map(report).find(|(status, _)| *status != first)?;
     let words = words.replacen("the ", "The ", 1);
-    Some(format!("{words}, {other}. Both are kept; the table shows what was told last."))
+    Some(format!("{words}, {other}. Both are stored; the table shows the later one."))
 }
 
 /// Describes the beginning or the end of a gap.
@@ -152,9 +152,7 @@ fn describe_message(message: &Message) -> (Option<Status>, String) {
 
 fn describe_local(event: &LocalEvent, palette: &Palette) -> StatusText {
     let (icon, hue, words) = match event {
-        LocalEvent::Labelled { label } if label.is_empty() => {
-            (icons::LABEL, palette.muted, "Label taken away".to_owned())
-        }
+        LocalEvent::Labelled { label } if label.is_empty() => (icons::LABEL, palette.muted, "Label removed".to_owned()),
         LocalEvent::Labelled { label } => (icons::LABEL, palette.muted, format!("Labelled “{label}”")),
         LocalEvent::Tracked => (icons::SENT, palette.muted, "Tracked by its id".to_owned()),
         LocalEvent::Requested(requested) if requested.file_name.is_empty() => {

@@ -126,7 +126,7 @@ fn lay_out(details: &Details, columns: usize, frame: &FrameContext) -> Page {
                 rows.push(PageRow::Note(format!("The first {shown} of {all}. Copy JSON copies all of it.")));
             }
             if details.secrets.are_shown() && crate::ui::view_state::details::is_masked(raw) {
-                rows.push(PageRow::Note("What is still hidden is not kept any more, or never was.".to_owned()));
+                rows.push(PageRow::Note("Some secrets are no longer stored, or never were.".to_owned()));
             }
         }
     }

@@ -148,7 +148,7 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, frame: &mut FrameContext) {
 /// Draws the hosts that are allowed for automatic downloads.
 fn hosts(ui: &mut Ui, dialog: &mut DataSettings, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    head(ui, "Hosts that are fetched from without a click");
+    head(ui, "Hosts allowed for automatic download");
     if !dialog.own.is_empty() {
         let (at, right) = line(ui);
         let own = sanitize(&dialog.own).into_owned();

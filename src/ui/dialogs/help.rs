@@ -15,28 +15,28 @@ const GUIDE: [(&str, &str); 11] = [
     (
         "What you see",
         "Each command and each data request of a profile is one row, updated in place: Pending until its outcome comes, then \
-         Succeeded or Failed with the reason. Privicore tells an outcome once; it is on disk here before it appears.",
+         Succeeded or Failed with the reason. Privicore sends each outcome once; it is on disk here before it appears.",
     ),
     (
         "The connection",
-        "The words at the top right always say how it stands. After an interruption the monitor reconnects by itself, for as \
-         long as it takes. Only a refused token needs you: sign in again.",
+        "The words at the top right always show the connection’s state. After an interruption the monitor reconnects \
+         automatically, for as long as it takes. Only a refused token needs you: sign in again.",
     ),
     (
         "What may be missing",
-        "A time without a connection is a row of its own. What was open across it is asked for over REST; Reconcile asks \
+        "A time without a connection is a row of its own. What was open during it is checked over REST; Reconcile checks it \
          again. The status bar says how every known id ended; click it for the list.",
     ),
     (
         "Finding",
-        "Type into the filter, or take a chip: 1 to 6. The command palette finds commands, labels and ids by a few letters. A \
+        "Type into the filter, or press 1 to 6. The command palette finds commands, labels and ids by a few letters. A \
          date, as in since:2026-11-30, is the day that the table shows. Search older… in the status bar looks through the \
          journal for what is not in memory.",
     ),
     (
         "Following",
         "New rows come in at the top. Scroll away and nothing moves under the pointer: the button that counts what is new \
-         leads back. Space pauses the view, never the receiving.",
+         leads back. Space pauses the view; messages are still received.",
     ),
     (
         "Understanding",
@@ -61,7 +61,7 @@ const GUIDE: [(&str, &str); 11] = [
     (
         "Several profiles",
         "Each has a tab with its own connection. A tab says how many rows are new in it and how many of those failed. \
-         Trouble in one never touches another.",
+         Errors in one do not affect the others.",
     ),
     (
         "Secrets",

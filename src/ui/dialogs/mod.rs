@@ -243,7 +243,7 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, frame: &mut 
     paragraph(
         ui,
         &format!(
-            "{} is taken out of the settings, its token out of the system keyring, and its activity out of the journal. This \
+            "{} will be removed from the settings, its token from the system keyring, and its activity from the journal. This \
              can't be undone. Saved files stay.",
             sanitize(name)
         ),
@@ -261,10 +261,10 @@ fn label(
     fresh: bool,
     frame: &mut FrameContext,
 ) {
-    let words = "A label stands in the table in place of the context. An empty one takes it away.";
+    let words = "The table shows the label instead of the context. Leave it empty to remove it.";
     match keys.values().map(Vec::len).sum::<usize>() {
         1 => paragraph(ui, words),
-        count => paragraph(ui, &format!("{words} This names {count} rows alike.")),
+        count => paragraph(ui, &format!("{words} Applies to {count} rows.")),
     }
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
     let id = Id::unique("label field");

@@ -5,8 +5,8 @@ use crate::engine::{ConnectionState, TokenStatus};
 use crate::ui::frame::commands::Command;
 use crate::ui::profile_tab::ProfileTab;
 
-/// The reason if there is no profile tab in front.
-const NO_PROFILE: &str = "There is no profile in front.";
+/// The reason if there is no active profile tab.
+const NO_PROFILE: &str = "No profile is selected.";
 /// The reason if a command needs a single profile.
 const ONE_PROFILE: &str = "Choose one profile’s tab first.";
 
@@ -63,7 +63,7 @@ impl Command {
             Self::Connect => match state {
                 None | Some(ConnectionState::Offline | ConnectionState::TokenRefused { .. }) => return None,
                 Some(ConnectionState::SignedOut) => (false, "Sign in first."),
-                Some(_) => (false, "The connection is under way or there."),
+                Some(_) => (false, "Already connected or connecting."),
             },
             Self::Disconnect => {
                 let there = matches!(
@@ -80,7 +80,7 @@ impl Command {
             Self::RetryNow => {
                 let waits =
                     matches!(state, Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. }));
-                (waits, "Nothing waits for another attempt.")
+                (waits, "Not reconnecting.")
             }
             Self::RenewToken if matches!(state, Some(ConnectionState::TokenRefused { .. })) => {
                 (false, "The token was refused: sign in again.")
@@ -119,7 +119,7 @@ impl Command {
             Self::RequestAgain => {
                 any(can_request_again, "None of the selected rows has data that can be requested again.")
             }
-            Self::CheckStatus => any(can_check, "What is selected has an outcome already."),
+            Self::CheckStatus => any(can_check, "The selected commands already have an outcome."),
             Self::CopyRows | Self::CopyTsv | Self::CopyJson => {
                 (profile_tab.table.selected_count() == 0).then_some(NO_ROW)
             }

@@ -26,7 +26,7 @@ const TINT_DURATION: Duration = Duration::from_secs(1);
 const CHECK_OFFERED_AFTER: Duration = Duration::from_secs(5);
 
 /// The description of the mark on a contradicted activity.
-const CONTRADICTED: &str = "contradicted: both a success and a failure were told";
+const CONTRADICTED: &str = "contradicted: reported both as succeeded and as failed";
 
 /// The row's accessible name, also used by tests.
 pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
@@ -249,7 +249,7 @@ fn status(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, row_id: Id, ra
         widgets::icon(ui, mark.center(), icons::CONTRADICTED, 16.0, palette.text);
         let cell = ui.new_child(UiBuilder::new().max_rect(mark).accessibility_parent(row_id));
         widgets::label(&cell, mark, &format!("contradicted {row_id:?}"), "Contradicted")
-            .on_hover_text("Both a success and a failure were told of it. Its details say who said what, and when.");
+            .on_hover_text("Reported both as succeeded and as failed. See the details.");
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn state(gap: &GapState) -> String {
 /// What the operator can do, and what can't be known, in sentences.
 pub(crate) fn next(gap: &GapState) -> String {
     let first = match (gap.to, gap.commands_left(), gap.unknown) {
-        (None, ..) => "It lasts. Once messages arrive again, the server is asked for what was open.",
+        (None, ..) => "Ongoing. Open commands are checked after reconnecting.",
         (Some(_), 0, 0) => "Every command that was open is settled.",
         (Some(_), 0, _) => "Every command that was open is settled or unknown to the server. Check status asks again.",
         (Some(_), ..) => "Reconcile asks the server for what is still open.",

@@ -54,7 +54,7 @@ async fn a_server_that_does_not_answer_pings_is_dead_after_25_seconds() {
     let start = Instant::now();
     let (_, _, why) = fixture.failure().await;
     assert_eq!(start.elapsed(), seconds(25), "{why}");
-    assert!(why.contains("no longer answers"), "{why}");
+    assert!(why.contains("does not respond"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,8 +78,8 @@ async fn a_connection_whose_packets_are_dropped_is_dead_after_25_seconds() {
         request = server.request() => panic!("the server noticed: {request:?}"),
     };
     assert_eq!(start.elapsed(), seconds(25), "{why}");
-    assert_eq!(why, "The server no longer answers, so the connection is given up.");
-    bench.join().await;
+    assert_eq!(why, "The server does not respond. The connection was closed.");
+    fixture.join().await;
 }
 
 #[tokio::test(start_paused = true)]

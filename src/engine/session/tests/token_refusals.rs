@@ -131,8 +131,8 @@ async fn an_unrelated_refusal_is_shown_with_its_status_and_text() {
     let (mut fixture, mut server) = Fixture::live().await;
     server.send(&json!({"status": 503, "message": "Token service unavailable"})).await;
     assert_eq!(
-        bench.notice().await.sentence(),
-        "The server sent an error with status 503 that answers nothing it was asked: Token service unavailable. The \
+        fixture.notice().await.sentence(),
+        "The server sent an error with status 503 that belongs to no request: Token service unavailable. The \
          connection stays open."
     );
 }

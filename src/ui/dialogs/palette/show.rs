@@ -100,7 +100,7 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, profile_tab: Option<&ProfileT
     let colours = Palette::of(ui.style());
     if palette.entries.is_empty() {
         let (_, rect) = ui.allocate_space(vec2(ui.available_width(), ENTRY * 2.0));
-        let words = "Nothing fits. Take a letter away.";
+        let words = "No matches.";
         let text =
             widgets::text(ui, rect.left_center() + vec2(12.0, 0.0), words, TextRole::Body, colours.secondary, 400.0);
         widgets::label(ui, text, "nothing", words);
