@@ -30,6 +30,8 @@ mod downloads;
 mod earlier_versions;
 #[path = "engine/exporting.rs"]
 mod exporting;
+#[path = "engine/file_names.rs"]
+mod file_names;
 #[path = "engine/full_disk.rs"]
 mod full_disk;
 #[path = "engine/keys.rs"]
