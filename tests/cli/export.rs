@@ -197,6 +197,41 @@ fn without_a_journal_the_export_is_empty_and_a_missing_folder_is_an_error() {
     home.run(&["export", "--format", "csv", gone.to_str().expect("text")]).with(1);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_not_utf_8_is_written_byte_by_byte_and_named_in_errors() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = Home::new();
+    let name = |bytes: &[u8]| std::ffi::OsStr::from_bytes(bytes).to_owned();
+    let folder = home.folder("out").join(name(b"gr\xf6\xdfe"));
+    let lossy = folder.join("caf\u{fffd}.csv");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(&lossy, "mine").expect("written");
+    for (path, file) in [
+        (folder.join(name(b"caf\xe9.csv")), folder.join(name(b"caf\xe9.csv"))),
+        (name(b"relative\xff.csv").into(), folder.join(name(b"relative\xff.csv"))),
+        (name(b"-\xe9.csv").into(), folder.join(name(b"-\xe9.csv"))),
+    ] {
+        let mut command = home.command(&["export", "--format", "csv", "--"]);
+        let ended = command.arg(&path).current_dir(&folder).output().expect("ran");
+        assert_eq!(ended.status.code(), Some(0), "{path:?}: {}", String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(ended.stdout, b"", "{path:?}: it was written to standard output as well");
+        assert!(std::fs::read_to_string(&file).expect("the file").starts_with("kind,"), "{path:?}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(&lossy).expect("the other file"),
+        "mine",
+        "a file that nobody chose was replaced"
+    );
+    assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 4, "something was left behind");
+
+    let gone = folder.join(name(b"g\xf6ne")).join("out.csv");
+    let ended = home.command(&["export", "--format", "csv"]).arg(&gone).output().expect("ran");
+    let said = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("g\u{fffd}ne/out.csv could not be written"), "{said}");
+}
+
 /// Parses CSV according to RFC 4180.
 fn rows(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);

@@ -164,6 +164,14 @@ async fn quitting_during_an_export_leaves_no_file() {
     assert_eq!(files_in(&folder), [""; 0]);
 }
 
+/// A folder for files, whose name is not UTF-8 where that is possible.
+fn out_in(folder: &Path) -> PathBuf {
+    #[cfg(target_os = "linux")]
+    return folder.join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"out \xe4"));
+    #[cfg(not(target_os = "linux"))]
+    folder.join("out")
+}
+
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "the test owns the task and the folder")]
 async fn the_file_of_a_killed_export_is_deleted_at_the_next_start() {
@@ -171,7 +179,7 @@ async fn the_file_of_a_killed_export_is_deleted_at_the_next_start() {
     if let Some(folder) = child::folder() {
         let machine = Machine::at(&folder);
         let mut window = Window::open(&machine);
-        begin(&mut window, &folder.join("out")).await;
+        begin(&mut window, &out_in(&folder)).await;
         until("the promise", async || (pending(&folder.join("data"), 4) == 1).then_some(())).await;
         say("exporting");
         return std::future::pending().await;
@@ -182,7 +190,7 @@ async fn the_file_of_a_killed_export_is_deleted_at_the_next_start() {
     let path = folder.path().to_owned();
     let killing = tokio::task::spawn_blocking(move || kill_when_it_says(TEST, &path, "exporting", &[]));
     killing.await.expect("killed");
-    let out = folder.path().join("out");
+    let out = out_in(folder.path());
     assert!(matches!(&*files_in(&out), [left] if left.starts_with(".new-")), "{:?}", files_in(&out));
     // A file that only looks like a leftover stays.
     std::fs::write(out.join(".new-ours"), "x").expect("written");

@@ -98,6 +98,28 @@ fn a_folder_is_asked_for_in_the_same_way() {
     assert_eq!(to, Some(("/home/ops/in".into(), 2)));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_suggested_folder_that_is_not_utf_8_is_left_out_because_its_text_names_another() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = std::ffi::OsStr::from_bytes(b"/srv/gr\xf6\xdfe");
+    for (kind, press, typed) in [(FileKind::Save, "Save", "~/rates.csv"), (FileKind::Folder, "Choose", "~")] {
+        let mut window = Window::live();
+        window.receive(&[data("r-1", "rates", 1, LINK)]);
+        window.run();
+        window.press("Download r-1");
+        let (suggestion, answer) = window.dialogs.with(Vec::pop).expect("the desktop is asked first");
+        let (title, file_name) = (suggestion.title, "rates.csv".to_owned());
+        let request = FileRequest { kind, title, folder: Some(folder.into()), file_name };
+        let failed = FailedDialog { error: FileDialogError::Unavailable, unanswered: Some((request, answer)) };
+        window.desktop.failed.with(|all| all.push(failed));
+        window.run();
+        window.press(press);
+        let (text, ..) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
+        assert_eq!(text, typed);
+    }
+}
+
 #[test]
 fn a_file_is_replaced_only_when_the_operator_says_so() {
     let mut window = asking();

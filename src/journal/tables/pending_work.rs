@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use crate::activity::Timestamp;
+use crate::activity::{Timestamp, path_of_text, text_of_path};
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Profile, ProfileId};
 
@@ -77,8 +77,7 @@ impl PendingWork {
         match self {
             Self::DeleteToken(_) | Self::RemoveProfile(_) | Self::StoreToken { .. } => String::new(),
             Self::RevokeToken { profile, .. } => serde_json::to_string(profile).unwrap_or_default(),
-            // A path that is not UTF-8 can't be stored: its file stays.
-            Self::DeleteFile(path) => path.to_str().unwrap_or_default().to_owned(),
+            Self::DeleteFile(path) => text_of_path(path),
         }
     }
 }
@@ -155,7 +154,7 @@ fn read(row: &Row<'_>, sealer: Option<&Sealer>) -> rusqlite::Result<Option<Pendi
             .map(|profile| PendingWork::RevokeToken { profile: Box::new(profile), token }),
         STORE_TOKEN => Some(PendingWork::StoreToken { profile, token }),
         3 => Some(PendingWork::RemoveProfile(profile)),
-        4 => Some(PendingWork::DeleteFile(details.into())),
+        4 => Some(PendingWork::DeleteFile(path_of_text(&details))),
         _ => None,
     })
 }

@@ -121,6 +121,21 @@ async fn closing_does_not_wait_for_a_reader() {
     assert_eq!(all(&open(folder.path()), profile()).await.len(), 2);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_to_delete_is_stored_under_any_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    for name in [&b".new-abc"[..], b"gr\xf6\xdfe %41/.new-abc", b"file:/x"] {
+        let work = vec![PendingWork::DeleteFile(folder.path().join(std::ffi::OsStr::from_bytes(name)))];
+        let numbers = journal.record_work(work.clone(), Timestamp(1)).await.unwrap();
+        let numbered: Vec<_> = numbers.iter().copied().zip(work).collect();
+        assert_eq!(journal.pending_work().await.unwrap(), numbered);
+        journal.complete_work(numbers[0]).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_written_for_a_profile_that_is_being_removed() {
     let folder = tempfile::tempdir().unwrap();

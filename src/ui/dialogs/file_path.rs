@@ -1,6 +1,6 @@
 //! The window's own file dialog, which asks for a path as text. It is used if the desktop can't show a dialog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use egui::{Id, Key, Ui, vec2};
@@ -40,12 +40,12 @@ impl FilePathDialog {
     /// A dialog for the request that the desktop could not show.
     pub(crate) fn new(error: FileDialogError, request: FileRequest, answer: DialogResponder) -> Self {
         let FileRequest { kind, folder, file_name, .. } = request;
-        // The operator edits the path as text. Most paths are valid text.
-        let mut start = folder.unwrap_or_else(|| "~".into());
+        // The operator edits the path as text, and the text of a folder that is not UTF-8 would name another one.
+        let mut start = folder.and_then(|folder| folder.to_str().map(str::to_owned)).unwrap_or_else(|| "~".to_owned());
         if kind == FileKind::Save {
-            start.push(file_name);
+            start = Path::new(&start).join(file_name).display().to_string();
         }
-        Self { error, kind, text: start.display().to_string(), answer, state: State::Unknown, fresh: true }
+        Self { error, kind, text: start, answer, state: State::Unknown, fresh: true }
     }
 
     /// Draws the dialog over the whole window. Returns it while it stays open.
