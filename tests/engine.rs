@@ -28,6 +28,8 @@ mod download_failures;
 mod downloads;
 #[path = "engine/earlier_versions.rs"]
 mod earlier_versions;
+#[path = "engine/exfat.rs"]
+mod exfat;
 #[path = "engine/exporting.rs"]
 mod exporting;
 #[path = "engine/file_names.rs"]

@@ -50,6 +50,9 @@ pub(crate) fn with_mounts(test: &str) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("1 passed"), "the child ran something else: {said}");
+    if let Some((_, what)) = said.split_once("left out: ") {
+        println!("left out: {}", what.lines().next().unwrap_or_default());
+    }
 }
 
 /// Mounts a small disk in memory, in such a child.
