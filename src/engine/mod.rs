@@ -65,6 +65,8 @@ pub use events::notice_reason::{NoMessage, NoticeReason, PersistentReason, Unsho
 pub use events::problem::{LateDownload, NeedsToken, ProblemKind, ProblemReason, SharedError};
 pub use events::status::{ConnectionHealth, DataKeyStatus, EngineStatus, ProfileStatus, SignInStatus, TokenStatus};
 pub use file_dialog::check::PathCheck;
+#[cfg(all(unix, not(target_os = "macos")))]
+pub use file_dialog::portal_reply::{OPEN_TIMEOUT, PortalDialog, PortalReply};
 pub use file_dialog::{FileDialogError, FileKind, FileRequest};
 pub use network::connect_error::{ConnectError, HandshakeError, Refusal};
 pub use network::connect_failure::NoConnection;

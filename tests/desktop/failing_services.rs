@@ -1,8 +1,10 @@
 //! Failures of what the window depends on: the portal, the session bus, the display, the keyring, the disk. The operator is
 //! told what to do, the channel is left properly and nothing is lost.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::env;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,7 +22,7 @@ use crate::preload;
 use crate::privicore;
 use crate::process::Process;
 use crate::secrets::Secrets;
-use crate::tree::Node;
+use crate::tree::{self, Node};
 use crate::{COMMAND, REQUEST};
 
 /// A private X server.
@@ -142,6 +144,37 @@ fn without_a_portal_the_window_asks_for_the_path_itself() -> Outcome<()> {
         fs::create_dir(stage.home.config())?;
     }
     Ok(())
+}
+
+#[test]
+fn without_a_portal_zenity_asks_for_the_path() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let bus = PrivateBus::start()?;
+    let _accessibility = AccessibilityService::start(&bus)?;
+    let target = stage.home.saved().join("chosen with zenity.bin");
+    // In place of zenity, which draws a dialog of GTK: it chooses a file, and stores what it was asked for.
+    let program = stage.home.root().join("zenity");
+    let asked = stage.home.root().join("asked");
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" > '{}'\necho '{}'\n", asked.display(), target.display());
+    File::create_new(&program)?.write_all(script.as_bytes())?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
+    let path = format!("{}:{}", stage.home.root().display(), env::var("PATH")?);
+    let tree = tree::address()?;
+    let environment =
+        [("DBUS_SESSION_BUS_ADDRESS", bus.address()), ("AT_SPI_BUS_ADDRESS", tree.as_str()), ("PATH", path.as_str())];
+    let monitor = Monitor::start_as(&stage.desktop, &stage.home, &environment)?;
+    monitor.sign_in(&stage.privicore)?;
+    monitor.wait_connection("Live")?;
+    let payload = privicore::payload();
+    stage.privicore.offer(REQUEST, &payload)?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
+    monitor.click_button(&format!("Download {REQUEST}"))?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
+    ensure(fs::read(&target)? == payload, "the saved file holds other bytes")?;
+    let asked = fs::read_to_string(asked)?;
+    ensure(asked.starts_with("--file-selection\n") && asked.contains("\n--save\n"), format!("zenity got {asked}"))?;
+    let exit = monitor.terminate()?;
+    ensure(exit.success(), format!("the program ended with {exit}"))
 }
 
 #[test]

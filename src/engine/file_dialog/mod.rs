@@ -1,8 +1,10 @@
 //! Requests and errors of the file dialogs on Linux and the BSDs. The window asks the desktop's portal for a dialog. If the portal
-//! has none, zenity shows it ([`FileRequest::ask_zenity`]); without zenity the operator types the path, which
-//! [`PathCheck::of`] checks.
+//! has none, zenity shows it ([`FileRequest::answer`]); without zenity the operator types the path, which [`PathCheck::of`]
+//! checks.
 
 pub(crate) mod check;
+#[cfg(all(unix, not(target_os = "macos")))]
+pub(crate) mod portal_reply;
 #[cfg(all(unix, not(target_os = "macos")))]
 pub(crate) mod zenity;
 

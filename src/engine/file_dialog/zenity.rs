@@ -7,16 +7,26 @@ use std::process::Stdio;
 
 use crate::engine::runtime::os_open;
 
+use super::portal_reply::PortalReply;
 use super::{FileDialogError, FileKind, FileRequest};
 
 impl FileRequest {
-    /// Shows the dialog with zenity and waits for the operator. `None` if the operator cancelled.
+    /// Waits for the portal's dialog. If the portal has none, or does not open it in time, shows it with zenity. `None` if the
+    /// operator cancelled.
     ///
     /// # Errors
     ///
-    /// [`FileDialogError::Unavailable`] if zenity is not installed or can't show it.
-    pub async fn ask_zenity(self) -> Result<Option<PathBuf>, FileDialogError> {
-        run("zenity", &self).await
+    /// [`FileDialogError::Ended`] if the portal's dialog ended without a result, and [`FileDialogError::Unavailable`] if zenity
+    /// is not installed or can't show it.
+    pub async fn answer(self, portal: PortalReply) -> Result<Option<PathBuf>, FileDialogError> {
+        self.answer_with("zenity", portal).await
+    }
+
+    async fn answer_with(self, program: &str, portal: PortalReply) -> Result<Option<PathBuf>, FileDialogError> {
+        match portal.outcome().await {
+            Err(FileDialogError::Unavailable) => run(program, &self).await,
+            outcome => outcome,
+        }
     }
 }
 
@@ -62,11 +72,20 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::PermissionsExt as _;
 
+    use crate::engine::file_dialog::portal_reply::PortalDialog;
+
     use super::*;
+
+    /// The result if there is no portal, and this script runs in place of zenity.
+    async fn answer(script: &str) -> Result<Option<PathBuf>, FileDialogError> {
+        let (dialog, reply) = PortalDialog::new();
+        dialog.report_result(Err(FileDialogError::Unavailable));
+        answer_after(reply, script).await
+    }
 
     /// The result if this script runs in place of zenity.
     #[expect(clippy::disallowed_methods, reason = "a program to run")]
-    async fn answer(script: &str) -> Result<Option<PathBuf>, FileDialogError> {
+    async fn answer_after(reply: PortalReply, script: &str) -> Result<Option<PathBuf>, FileDialogError> {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("zenity");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -77,7 +96,7 @@ mod tests {
             folder: Some("/srv/data".into()),
             file_name: "rates.csv".to_owned(),
         };
-        run(program.to_str().unwrap(), &request).await
+        request.answer_with(program.to_str().unwrap(), reply).await
     }
 
     #[tokio::test]
@@ -87,5 +106,16 @@ mod tests {
         assert_eq!(answer("exit 1").await.unwrap(), None);
         assert!(matches!(answer("exit 255").await, Err(FileDialogError::Unavailable)));
         assert!(matches!(answer("kill -9 $$").await, Err(FileDialogError::Unavailable)));
+    }
+
+    #[tokio::test]
+    async fn zenity_is_not_asked_after_a_dialog_of_the_portal() {
+        for ended in [Ok(None), Ok(Some("/srv/other.csv".into())), Err(FileDialogError::Ended)] {
+            let expected = ended.as_ref().ok().cloned();
+            let (mut dialog, reply) = PortalDialog::new();
+            assert!(dialog.report_open());
+            dialog.report_result(ended);
+            assert_eq!(answer_after(reply, "echo /srv/of-zenity.csv").await.ok(), expected);
+        }
     }
 }

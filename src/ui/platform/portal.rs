@@ -1,13 +1,12 @@
 //! The file chooser of the desktop's portal, over the session bus.
 //!
-//! Each dialog has its own connection, so that dialogs can't affect each other. Blocks until the operator closes the dialog.
+//! Each dialog has its own connection, so that dialogs can't affect each other. Blocks until the operator closes the dialog, or for
+//! ever if the bus accepts connections and never answers: [`PortalDialog`] has the time limit.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
-use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use zbus::MatchRule;
@@ -16,15 +15,9 @@ use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
-use crate::engine::{FileDialogError, FileKind, FileRequest};
+use crate::engine::{FileDialogError, FileKind, FileRequest, OPEN_TIMEOUT, PortalDialog};
 
 const SERVICE: &str = "org.freedesktop.portal.Desktop";
-
-/// How long bus and portal together may take to accept the request. The operator may take any time to close the dialog.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
-/// An operator who has clicked sees something within this time: the desktop's dialog, or the window's own.
-const MAX_RESPONSE_TIME: Duration = Duration::from_secs(5);
-const _: () = assert!(OPEN_TIMEOUT.as_millis() < MAX_RESPONSE_TIME.as_millis());
 
 /// The signals that a dialog waits for: its response, and the end of the portal or of the program that draws its dialogs.
 const SIGNALS: [&str; 3] = [
@@ -33,33 +26,19 @@ const SIGNALS: [&str; 3] = [
     "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0namespace='org.freedesktop.impl.portal'",
 ];
 
-/// Shows the dialog and waits for its result: `None` if the operator cancelled. `parent` identifies the window that the dialog
-/// belongs to; empty if that is not possible.
-pub(crate) fn choose(request: &FileRequest, parent: &str) -> Result<Option<PathBuf>, FileDialogError> {
-    let (wanted, parent) = (request.clone(), parent.to_owned());
-    // A bus that accepts connections and never answers has no time limit of its own. If it answers later, the connection is
-    // closed, and the portal closes the dialog with it.
-    match within(OPEN_TIMEOUT, move || open(&wanted, &parent)) {
-        Some(Ok((handle, signals))) => answer(&handle, signals),
-        Some(Err(error)) => {
+/// Shows the dialog and reports its result. `parent` identifies the window that the dialog belongs to; empty if that is not
+/// possible.
+pub(crate) fn choose(request: &FileRequest, parent: &str, mut dialog: PortalDialog) {
+    let result = match open(request, parent) {
+        Ok((handle, signals)) if dialog.report_open() => answer(&handle, signals),
+        // Too late: this closes the connection, and the portal closes the dialog with it.
+        Ok(_) => return,
+        Err(error) => {
             tracing::warn!(%error, "the portal opens no file dialog");
             Err(FileDialogError::Unavailable)
         }
-        None => {
-            tracing::warn!("the portal does not answer");
-            Err(FileDialogError::Unavailable)
-        }
-    }
-}
-
-/// What `work` returns, or `None` if it takes longer than `patience`. It then goes on in its own thread, for nobody.
-fn within<T: Send + 'static>(timeout: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (sender, result) = sync_channel(1);
-    let work = move || {
-        let _nobody_waits = sender.send(work());
     };
-    std::thread::Builder::new().name("portal".to_owned()).spawn(work).ok()?;
-    result.recv_timeout(timeout).ok()
+    dialog.report_result(result);
 }
 
 /// Requests a dialog from the portal. Subscribes to the signals first, so that none is missed.
@@ -145,14 +124,6 @@ fn with_nul(path: &Path) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_call_without_an_answer_times_out() {
-        let (never, held) = sync_channel::<()>(0);
-        assert_eq!(within(Duration::from_millis(1), move || held.recv().is_ok()), None);
-        drop(never);
-        assert_eq!(within(Duration::MAX, || 7), Some(7));
-    }
 
     #[test]
     fn the_path_of_a_uri_is_decoded_byte_by_byte() {

@@ -12,7 +12,7 @@ use crate::engine::{FileKind, FileRequest, PathCheck};
 use super::ports::{DialogResponder, FailedDialog, FileDialogs, PathReply, SaveSuggestion};
 
 #[cfg(all(unix, not(target_os = "macos")))]
-use crate::engine::FileDialogError;
+use crate::engine::{FileDialogError, PortalDialog};
 
 /// Runs a future to completion outside the window.
 pub type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
@@ -58,17 +58,13 @@ impl FileDialogs for SystemDialogs {
 impl SystemDialogs {
     /// Asks the portal in a thread that ends with the dialog. If the portal has no dialog, uses zenity.
     fn ask(&self, request: FileRequest, answer: DialogResponder) {
-        let parent = self.parent();
-        let (spawner, failed) = (Arc::clone(&self.spawner), self.failed.0.clone());
-        let ask = move || match super::portal::choose(&request, &parent) {
-            Err(FileDialogError::Unavailable) => {
-                let zenity = request.clone().ask_zenity();
-                spawner(zenity.map(move |outcome| send_result(outcome, request, answer, &failed)).boxed());
-            }
-            outcome => send_result(outcome, request, answer, &failed),
-        };
+        let (dialog, reply) = PortalDialog::new();
+        let (wanted, parent, failed) = (request.clone(), self.parent(), self.failed.0.clone());
+        let result = request.clone().answer(reply);
+        (self.spawner)(result.map(move |outcome| send_result(outcome, request, answer, &failed)).boxed());
+        let ask = move || super::portal::choose(&wanted, &parent, dialog);
         if let Err(error) = std::thread::Builder::new().name("file dialog".to_owned()).spawn(ask) {
-            tracing::warn!(%error, "no file dialog is opened: the thread for it could not be started");
+            tracing::warn!(%error, "the portal is not asked: the thread for it could not be started");
         }
     }
 
