@@ -18,6 +18,7 @@ use crate::fixture::Stage;
 use crate::input;
 use crate::leftovers::stored_token;
 use crate::monitor::Monitor;
+use crate::portal;
 use crate::preload;
 use crate::privicore;
 use crate::process::Process;
@@ -343,6 +344,34 @@ fn a_disk_without_permissions_and_shared_memory_is_usable() -> Outcome<()> {
         ensure(exit.success(), format!("the program ended with {exit}"))?;
     }
     Ok(())
+}
+
+#[test]
+fn a_download_is_saved_on_a_disk_that_supports_no_permissions() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let library = preload::build(&stage.home, "refusing_disk", include_str!("refusing_disk.c"))?;
+    let library = library.display().to_string();
+    let unsupported = [("LD_PRELOAD", library.as_str()), ("NO_PERMISSIONS", "1")];
+    let monitor = Monitor::start_as(&stage.desktop, &stage.home, &unsupported)?;
+    monitor.sign_in(&stage.privicore)?;
+    monitor.wait_connection("Live")?;
+    let target = stage.home.saved().join("invoices.bin");
+    let payload = privicore::payload();
+    stage.privicore.offer(REQUEST, &payload)?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
+    monitor.click_button(&format!("Download {REQUEST}"))?;
+    portal::save_as(&stage.desktop, &target.display().to_string())?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
+    ensure(fs::read(&target)? == payload, "the saved file holds other bytes")?;
+    let files = fs::read_dir(stage.home.saved())?.count();
+    ensure(files == 1, format!("{files} files are beside each other"))?;
+    let exit = monitor.terminate()?;
+    ensure(exit.success(), format!("the program ended with {exit}"))?;
+    let monitor = Monitor::start_as(&stage.desktop, &stage.home, &unsupported)?;
+    monitor.wait_connection("Live")?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
+    let exit = monitor.terminate()?;
+    ensure(exit.success(), format!("the program ended with {exit}"))
 }
 
 /// Whether this is the warning that others can read the journal.
