@@ -69,6 +69,8 @@ mod states;
 mod storage;
 #[path = "ui/streaming.rs"]
 mod streaming;
+#[path = "ui/tab_order.rs"]
+mod tab_order;
 #[path = "ui/table.rs"]
 mod table;
 #[path = "ui/window.rs"]

@@ -22,7 +22,7 @@ const OPERABLE: [Role; 7] = [
     Role::SearchInput,
 ];
 /// More Tab stops than any screen has.
-const MOST_STOPS: usize = 120;
+pub(super) const MOST_STOPS: usize = 120;
 
 /// Presses Tab around the whole screen. By then every operable part must have had the focus, and at every stop exactly one
 /// part must have it. Within a dialog only its own parts count, and the focus must not leave it.
@@ -103,7 +103,7 @@ fn has_dialog(window: &Window) -> bool {
 }
 
 /// The names of the operable parts; only a dialog's parts if one is open.
-fn operable(window: &Window) -> BTreeSet<String> {
+pub(super) fn operable(window: &Window) -> BTreeSet<String> {
     let only_dialog = has_dialog(window);
     OPERABLE
         .into_iter()

@@ -15,7 +15,10 @@ use super::sizes::{SCALES, WINDOWS};
 use super::snapshots::{SCREENS, Screen};
 
 /// Changes a window to each size in points, each once, and lets `look` find what is wrong there.
-fn in_every_size(window: &mut Window, mut look: impl FnMut(&mut Window, Rect) -> Vec<String>) -> Vec<String> {
+pub(super) fn in_every_size(
+    window: &mut Window,
+    mut look: impl FnMut(&mut Window, Rect) -> Vec<String>,
+) -> Vec<String> {
     let mut sizes: Vec<[u32; 2]> = Vec::new();
     let mut wrong = Vec::new();
     for points in WINDOWS.iter().flat_map(|pixels| SCALES.map(|scale| vec2(pixels[0], pixels[1]) / scale)) {

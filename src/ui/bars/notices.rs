@@ -146,6 +146,7 @@ impl Notices {
 
     /// Draws the notices in the whole of `ui`.
     pub(crate) fn show(&self, ui: &mut Ui, frame: &mut FrameContext) {
+        widgets::name_group(ui, "Notices");
         let place = ui.max_rect();
         let hidden = self.all.len().saturating_sub(MAX_SHOWN);
         let mut top = place.top();
@@ -211,17 +212,17 @@ impl StoredNotice {
             if self.notice.severity == Severity::Error { accesskit::Live::Assertive } else { accesskit::Live::Polite };
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(live));
         let dismiss = Button::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
-        let mut right = rect.right() - 8.0 - dismiss.width(ui);
-        if !self.stays_until_dismissed() && dismiss.at(ui, pos2(right, middle)).clicked() {
-            frame.request(UiRequest::Dismiss(self.number));
-        }
+        let dismiss_left = rect.right() - 8.0 - dismiss.width(ui);
         if let Some((words, action)) = &self.notice.remedy {
             let press = self.press(words, rect.width());
-            right -= press.width(ui) + 8.0;
-            if press.at(ui, pos2(right, middle)).clicked() {
+            let left = dismiss_left - press.width(ui) - 8.0;
+            if press.at(ui, pos2(left, middle)).clicked() {
                 frame.request(UiRequest::Send(action.clone()));
                 frame.request(UiRequest::Dismiss(self.number));
             }
+        }
+        if !self.stays_until_dismissed() && dismiss.at(ui, pos2(dismiss_left, middle)).clicked() {
+            frame.request(UiRequest::Dismiss(self.number));
         }
     }
 }

@@ -19,6 +19,7 @@ use super::older_search;
 pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Option<u64>, frame: &mut FrameContext) {
     let narrow = frame.narrow;
     let palette = Palette::of(ui.style());
+    widgets::name_group(ui, "Status bar");
     let rect = widgets::bar(ui, palette.window, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
     let middle = rect.center().y + 0.5;
@@ -30,7 +31,12 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Optio
             words(profile_tab, journal, narrow, |count| count.to_string()),
         ),
     };
-    let right = note(ui, rect, profile_tab, middle, frame);
+    let summary = profile_tab.and_then(|profile_tab| completeness(profile_tab, frame));
+    let report = summary.as_ref().map(|summary| report_button(summary, palette));
+    let right = match &report {
+        Some(report) => rect.right() - 4.0 - report.width(ui),
+        None => note(ui, rect, profile_tab, middle),
+    };
     let searches = profile_tab.filter(|profile_tab| !profile_tab.shows_form());
     // The text is shortened to leave space for the search's button.
     let space = right - at.x - 12.0 - searches.map_or(0.0, |profile_tab| older_search::width(ui, profile_tab));
@@ -38,6 +44,10 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Optio
     widgets::label(ui, text, "status", &name);
     if let Some(profile_tab) = searches {
         older_search::show(ui, profile_tab, pos2(text.right(), middle), frame);
+    }
+    let hint = "Of the commands and data requests that were seen. Opens the list.";
+    if report.is_some_and(|report| report.at(ui, pos2(right, middle)).on_hover_text(hint).clicked()) {
+        frame.request(UiRequest::Run(Command::Completeness));
     }
 }
 
@@ -74,9 +84,8 @@ fn words(profile_tab: &ProfileTab, journal: Option<u64>, narrow: bool, count: im
     parts.join(" · ")
 }
 
-/// Draws the right side: the background task, otherwise what is known to be complete, otherwise the version. Returns its left
-/// edge.
-fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, frame: &mut FrameContext) -> f32 {
+/// Draws the right side if it is text: the background task, or the version. Returns its left edge.
+fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32) -> f32 {
     let palette = Palette::of(ui.style());
     let words = match profile_tab {
         None => concat!("Privicore Monitor ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -85,8 +94,7 @@ fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, 
                 format!("Searching {} % of {} activities…", examined * 100 / of.max(1), grouped(of))
             }
             Refresh::Done if profile_tab.restoring => "Reading earlier activities…".to_owned(),
-            Refresh::Done if profile_tab.shows_form() || profile_tab.is_all() => return rect.right() - theme::EDGE,
-            Refresh::Done => return complete(ui, rect, profile_tab, middle, frame),
+            Refresh::Done => return rect.right() - theme::EDGE,
         },
     };
     let at = pos2(rect.right() - theme::EDGE, middle);
@@ -95,20 +103,18 @@ fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, 
     text.left()
 }
 
-/// Draws what is known to be complete, as a button that opens the full report. Returns its left edge.
-fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, frame: &mut FrameContext) -> f32 {
-    let palette = Palette::of(ui.style());
-    let summary = profile_tab.completeness.summary(profile_tab.is_live(), frame);
-    let (icon, hue) = self::mark(&summary, palette);
-    let press =
-        Button::new(&summary.words).coloured_icon(icon, hue).icon_size(14.0).face(TextRole::Caption).height(20.0);
-    let press = press.salt(Id::unique("completeness"));
-    let left = rect.right() - 4.0 - press.width(ui);
-    let hint = "Of the commands and data requests that were seen. Opens the list.";
-    if press.at(ui, pos2(left, middle)).on_hover_text(hint).clicked() {
-        frame.request(UiRequest::Run(Command::Completeness));
-    }
-    left
+/// What is known to be complete, unless the right side shows something else.
+fn completeness(profile_tab: &ProfileTab, frame: &FrameContext) -> Option<CompletenessSummary> {
+    let is_busy = profile_tab.restoring || !matches!(profile_tab.search, Refresh::Done);
+    let is_shown = !is_busy && !profile_tab.shows_form() && !profile_tab.is_all();
+    is_shown.then(|| profile_tab.completeness.summary(profile_tab.is_live(), frame))
+}
+
+/// The button that shows what is known to be complete and opens the full report.
+fn report_button<'a>(summary: &'a CompletenessSummary, palette: &Palette) -> Button<'a> {
+    let (icon, hue) = mark(summary, palette);
+    let button = Button::new(&summary.words).coloured_icon(icon, hue).icon_size(14.0);
+    button.face(TextRole::Caption).height(20.0).salt(Id::unique("completeness"))
 }
 
 /// The icon and the colour of a completeness summary.

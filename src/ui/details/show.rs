@@ -66,7 +66,7 @@ fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, frame: &FrameContext) 
 fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, frame: &mut FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y + 1.0;
-    let (buttons_left, open) = head_buttons(ui, rect, details, activity, frame);
+    let buttons = HeadButtons::new(ui, rect, activity, frame.compact);
     widgets::icon(ui, pos2(rect.left() + 20.0, middle), icons::kind(activity.kind()), 16.0, palette.muted);
     let mut x = rect.left() + 36.0;
     let kind = match activity.kind() {
@@ -80,7 +80,7 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     }
     let id = activity.id();
     let shown = sanitize(&cut(&id, 128)).into_owned();
-    let space = (buttons_left - x - if frame.narrow { 200.0 } else { 300.0 }).clamp(70.0, 420.0);
+    let space = (buttons.left - x - if frame.narrow { 200.0 } else { 300.0 }).clamp(70.0, 420.0);
     let text = widgets::text(ui, pos2(x, middle), &shown, TextRole::Mono, palette.secondary, space);
     widgets::label(ui, text, "id", &format!("{kind} {shown}"));
     x = text.right() + 8.0;
@@ -91,7 +91,7 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     let label = label_of(activity);
     if !label.is_empty() && !frame.narrow {
         widgets::divider(ui, x, middle, 16.0);
-        let space = (buttons_left - x - 12.0 - 150.0).max(40.0);
+        let space = (buttons.left - x - 12.0 - 150.0).max(40.0);
         let text = widgets::text(ui, pos2(x + 12.0, middle), &sanitize(&label), TextRole::Body, palette.text, space);
         x = text.right() + 14.0;
     }
@@ -120,56 +120,67 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
             widgets::text(ui, pos2(at.x + 18.0, middle), "Not kept", TextRole::Body, palette.text, f32::INFINITY);
         widgets::label(ui, text, "not kept", UNPERSISTED).on_hover_text(UNPERSISTED);
     }
-    open
+    buttons.show(ui, middle, (details, activity), frame)
 }
 
-/// Draws the head's buttons from its right end. Returns their left edge, and whether the details stay open.
-fn head_buttons(
-    ui: &mut Ui,
-    rect: Rect,
-    details: &Details,
-    activity: &Activity<'_>,
-    frame: &mut FrameContext,
-) -> (f32, bool) {
-    let middle = rect.center().y + 1.0;
-    let close = Button::icon_only(icons::CLOSE, "Close details");
-    let close_left = rect.right() - 8.0 - close.width(ui);
-    let mut left = close_left;
-    let inline = !activity.can_download() && activity.can_save_inline();
-    let primary = (activity.can_download() || inline).then(|| {
-        let words = if inline { "Save…" } else { "Download" };
-        Button::new(words).name("Download selected").icon(icons::DOWNLOAD).style(ButtonStyle::Primary).padding(10.0)
-    });
-    if let Some(primary) = &primary {
-        left -= primary.width(ui) + 8.0;
+/// The buttons at the right end of the head.
+struct HeadButtons {
+    copies: [Button<'static>; 3],
+    /// Saves the data, if there is some. Whether it came within the message.
+    save: Option<(Button<'static>, bool)>,
+    close: Button<'static>,
+    /// Their left edge.
+    left: f32,
+    /// The space after each of `copies`.
+    gap: f32,
+    save_left: f32,
+    close_left: f32,
+}
+
+impl HeadButtons {
+    /// Places the buttons from the right end.
+    fn new(ui: &Ui, rect: Rect, activity: &Activity<'_>, is_compact: bool) -> Self {
+        let close = Button::icon_only(icons::CLOSE, "Close details");
+        let close_left = rect.right() - 8.0 - close.width(ui);
+        let inline = !activity.can_download() && activity.can_save_inline();
+        let save = (activity.can_download() || inline).then(|| {
+            let button = Button::new(if inline { "Save…" } else { "Download" }).name("Download selected");
+            (button.icon(icons::DOWNLOAD).style(ButtonStyle::Primary).padding(10.0), inline)
+        });
+        let save_left = close_left - save.as_ref().map_or(0.0, |(button, _)| button.width(ui) + 8.0);
+        let copies = if is_compact {
+            [(icons::COPY, "Copy message"), (icons::ARTICLE, "Copy JSON"), (icons::LABEL, "Edit label")]
+                .map(|(icon, words)| Button::icon_only(icon, words))
+        } else {
+            ["Copy message", "Copy JSON", "Edit label"].map(Button::new)
+        };
+        let gap = if is_compact { 4.0 } else { 10.0 };
+        let left = save_left - copies.iter().map(|button| button.width(ui) + gap).sum::<f32>();
+        Self { copies, save, close, left, gap, save_left, close_left }
     }
-    let primary_left = left;
-    let buttons = if frame.compact {
-        [(icons::COPY, "Copy message"), (icons::ARTICLE, "Copy JSON"), (icons::LABEL, "Edit label")]
-            .map(|(icon, words)| Button::icon_only(icon, words))
-    } else {
-        ["Copy message", "Copy JSON", "Edit label"].map(Button::new)
-    };
-    let gap = if frame.compact { 4.0 } else { 10.0 };
-    left -= buttons.iter().map(|button| button.width(ui) + gap).sum::<f32>();
-    let begin = left;
-    for (index, button) in buttons.into_iter().enumerate() {
-        let response = button.at(ui, pos2(left, middle));
-        left = response.rect.right() + gap;
-        if response.clicked() {
-            match index {
-                0 => ui.copy_text(message_of(details, activity)),
-                1 => ui.copy_text(details.json()),
-                _ => frame.request(UiRequest::Run(Command::EditLabel)),
+
+    /// Draws them. Returns whether the details stay open.
+    fn show(self, ui: &mut Ui, middle: f32, of: (&Details, &Activity<'_>), frame: &mut FrameContext) -> bool {
+        let (details, activity) = of;
+        let mut left = self.left;
+        for (index, button) in self.copies.into_iter().enumerate() {
+            let response = button.at(ui, pos2(left, middle));
+            left = response.rect.right() + self.gap;
+            if response.clicked() {
+                match index {
+                    0 => ui.copy_text(message_of(details, activity)),
+                    1 => ui.copy_text(details.json()),
+                    _ => frame.request(UiRequest::Run(Command::EditLabel)),
+                }
             }
         }
+        if let Some((button, inline)) = self.save
+            && button.at(ui, pos2(self.save_left, middle)).clicked()
+        {
+            frame.request(UiRequest::Save { row: details.row, inline });
+        }
+        !self.close.at(ui, pos2(self.close_left, middle)).clicked()
     }
-    if let Some(primary) = primary
-        && primary.at(ui, pos2(primary_left, middle)).clicked()
-    {
-        frame.request(UiRequest::Save { row: details.row, inline });
-    }
-    (begin, !close.at(ui, pos2(close_left, middle)).clicked())
 }
 
 /// The full text of the last message, as the server sent it.

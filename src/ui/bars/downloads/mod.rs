@@ -73,24 +73,31 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, frame: &mut FrameC
     let text =
         widgets::text(ui, pos2(title.right() + 6.0, first), &count, TextRole::Small, palette.muted, f32::INFINITY);
     widgets::label(ui, title.union(text), "downloads", &format!("Downloads {count}"));
-    if frame.narrow {
-        unfold(ui, rect, first, profile_tab);
-    } else if profile_tab.ready().next().is_some() {
-        download_all(ui, pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD), frame);
-    }
+    // Beside the second line, so that Tab reaches it between the two.
+    let mut all_button = (!frame.narrow && profile_tab.ready().next().is_some())
+        .then(|| pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD));
     let layout = LineLayout::new(rect, frame.narrow);
     let mut middle = first;
     for (request, progress) in profile_tab.status.downloads.iter().take(shown) {
         let name = profile_tab.name_of_running(request, progress);
         let line = DownloadLine { layout, middle, profile: profile_tab.profile.id, request, file: &name };
         line.running(ui, progress, frame);
+        if let Some(at) = all_button.take() {
+            download_all(ui, at, frame);
+        }
         middle += theme::DOWNLOAD;
     }
     let remaining = shown.saturating_sub(profile_tab.status.downloads.len());
     for (place, waiting) in profile_tab.waiting.iter().take(remaining) {
         let (profile, request, name) = (waiting.profile, &waiting.request, profile_tab.name_of(waiting));
         DownloadLine { layout, middle, profile, request, file: &name }.waiting(ui, *place, waiting, frame);
+        if let Some(at) = all_button.take() {
+            download_all(ui, at, frame);
+        }
         middle += theme::DOWNLOAD;
+    }
+    if frame.narrow {
+        unfold(ui, rect, first, profile_tab);
     }
 }
 
