@@ -48,6 +48,8 @@ mod older;
 mod pending;
 #[path = "engine/quitting.rs"]
 mod quitting;
+#[path = "engine/quoted_secrets.rs"]
+mod quoted_secrets;
 #[path = "engine/receiving.rs"]
 mod receiving;
 #[path = "engine/refusing.rs"]

@@ -31,7 +31,17 @@ fn assert_harmless(said: &str) {
 
 /// A server that accepts or refuses a sign-in and then a join, with hostile texts. Returns its addresses.
 fn server(runtime: &Runtime, sign_in: u16, join: u16) -> (String, String) {
-    let words = json!({"message": HOSTILE, "authorizationToken": "T-1"}).to_string();
+    server_saying(runtime, (sign_in, join), HOSTILE, "T-1")
+}
+
+/// The same with this text, and a token that it issues.
+fn server_saying(
+    runtime: &Runtime,
+    (sign_in, join): (u16, u16),
+    reason: &'static str,
+    token: &str,
+) -> (String, String) {
+    let words = json!({"message": reason, "authorizationToken": token}).to_string();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let api = format!("http://{}", listener.local_addr().expect("an address"));
     runtime.spawn(async move {
@@ -51,7 +61,7 @@ fn server(runtime: &Runtime, sign_in: u16, join: u16) -> (String, String) {
             let mut socket = tokio_tungstenite::accept_async(stream).await.expect("an upgrade");
             while let Some(Ok(Message::Text(text))) = socket.next().await {
                 let asked: Value = serde_json::from_str(&text).expect("JSON");
-                let reply = json!({"correlationId": asked["correlationId"], "status": join, "message": HOSTILE});
+                let reply = json!({"correlationId": asked["correlationId"], "status": join, "message": reason});
                 drop(socket.send(Message::text(reply.to_string())).await);
             }
         }
@@ -78,6 +88,28 @@ fn a_servers_reason_is_shown_without_terminal_control_characters() {
             assert_harmless(&watch.said);
             assert!(watch.said.contains("␛]52;c;cHduZWQ=␇␛[2J⏎privicore-monitor: forged"), "not shown: {}", watch.said);
         }
+    }
+}
+
+#[test]
+fn a_token_or_a_password_that_is_a_word_of_a_refusal_is_not_printed() {
+    let runtime = Runtime::new().expect("threads");
+    for (statuses, text, shown) in [
+        ((401, 200), "The password yellow is not valid", "The server refused to sign in"),
+        ((200, 401), "The token purple is not valid", "The token hidden is not valid"),
+        ((200, 403), "The token purple is not valid", "The token hidden is not valid"),
+    ] {
+        let mut home = home_at(&server_saying(&runtime, statuses, text, "purple"));
+        home.set("PRIVICORE_PASSWORD", "yellow");
+        for arguments in [&["watch"][..], &["watch", "--json"], &["--log", "trace", "watch"]] {
+            let watch = home.run(arguments).with(3);
+            assert!(watch.said.contains(shown), "{statuses:?} {arguments:?}: {}", watch.said);
+            for secret in ["purple", "yellow"] {
+                assert!(!watch.said.contains(secret) && !watch.out.contains(secret), "{arguments:?}: {}", watch.said);
+            }
+        }
+        let export = home.run(&["export", "--format", "ndjson", "--messages"]).with(0);
+        assert!(!export.out.contains("purple") && !export.said.contains("purple"), "{}{}", export.out, export.said);
     }
 }
 

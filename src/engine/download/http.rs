@@ -29,7 +29,7 @@ use crate::engine::network::proxy::{ProxyError, ProxyServer};
 use crate::engine::network::tls::failure;
 use crate::engine::network::{endpoints, retry_after};
 use crate::engine::state::link_store::ClaimedLink;
-use crate::protocol::{disposition, redact, rest};
+use crate::protocol::{AuthorizationToken, disposition, redact, rest};
 
 use super::control::DownloadControl;
 use super::error::DownloadError;
@@ -106,7 +106,7 @@ impl DownloadJob {
             }
             if !is_payload(&response) {
                 let status = response.status();
-                let words = refusal_text(response, &taken.url).await;
+                let words = refusal_text(response, &taken.url, self.token.as_ref()).await;
                 return Err(self.refused(status, &words, &taken, requested));
             }
             return Ok(opened(response, gets));
@@ -174,7 +174,11 @@ impl DownloadJob {
     ) -> Result<OpenedDownload, DownloadError> {
         let host = host(&taken.url);
         let connecting = connector::open(self.context.connector.clone(), taken.url.clone(), addresses, MAX_FRAME_SIZE);
-        match connecting.await {
+        let connected = connecting.await.map_err(|error| match &self.token {
+            Some(token) => error.masking(token),
+            None => error,
+        });
+        match connected {
             Ok((socket, _date)) => {
                 let source = Source::Socket(Box::new(socket));
                 Ok(OpenedDownload::of(source))
@@ -297,8 +301,8 @@ impl DownloadJob {
     }
 }
 
-/// The text of a refusal with the link masked; empty if the server sent none that is meant for people.
-async fn refusal_text(mut response: Response, url: &Url) -> String {
+/// The text of a refusal with the link and the profile's token masked; empty if the server sent none that is meant for people.
+async fn refusal_text(mut response: Response, url: &Url, token: Option<&AuthorizationToken>) -> String {
     let is_plain = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let mut body = Vec::new();
     let reading = async {
@@ -318,6 +322,7 @@ async fn refusal_text(mut response: Response, url: &Url) -> String {
     let mut secrets: Vec<&str> =
         values.iter().map(AsRef::as_ref).filter(|value| value.len() >= MIN_SECRET_LENGTH).collect();
     secrets.extend([url.as_str(), url.path()].into_iter().filter(|part| part.len() >= MIN_SECRET_LENGTH));
+    secrets.extend(token.map(AuthorizationToken::expose));
     let text = redact::text(text.trim(), &secrets);
     let one_line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match one_line.char_indices().nth(MAX_QUOTE_LENGTH) {

@@ -40,7 +40,7 @@ use crate::engine::runtime::transfer_rate::ProgressMeter;
 use crate::engine::state::link_store::{ClaimedLink, LinkError, LinkStore};
 use crate::engine::storage::journal_writer::JournalWriter;
 use crate::journal::JournalError;
-use crate::protocol::{DataKey, RequestId};
+use crate::protocol::{AuthorizationToken, DataKey, RequestId};
 use crate::settings::{DownloadSettings, ProfileId};
 
 use super::context::EngineContext;
@@ -86,6 +86,8 @@ pub(crate) struct DownloadJob {
     pub(crate) lifetime: Duration,
     /// The key to decrypt with, if decryption is on and the key is known.
     pub(crate) key: Option<DataKey>,
+    /// The profile's token. It is never sent, only masked if the server quotes it.
+    pub(crate) token: Option<AuthorizationToken>,
     /// The shared services of the engine.
     pub(crate) context: EngineContext,
 }

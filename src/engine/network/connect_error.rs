@@ -6,6 +6,7 @@ use hyper::StatusCode;
 
 use crate::engine::network::tls::config::{Shortfall, TlsConfig};
 use crate::engine::network::tls::failure;
+use crate::protocol::{AuthorizationToken, redact};
 
 use super::proxy::ProxyError;
 use super::retry_after::RetryAfter;
@@ -86,6 +87,14 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Masks a token in the server's words: a server may quote one that it was not sent.
+    pub(crate) fn masking(mut self, token: &AuthorizationToken) -> Self {
+        if let Self::NotUpgraded { refusal, .. } = &mut self {
+            refusal.words = redact::text(&refusal.words, &[token.expose()]).into_owned();
+        }
+        self
+    }
+
     /// Creates the error for a failure of TLS with a host.
     pub(crate) fn tls(host: String, source: io::Error, trust: &TlsConfig) -> Self {
         Self::Tls { host, source: source.into(), shortfall: trust.shortfall.clone() }

@@ -126,9 +126,9 @@ impl Session {
                     Vec::new(),
                     limit,
                 );
-                let clocks = self.config.clocks.clone();
+                let (clocks, token) = (self.config.clocks.clone(), session_credentials.token.clone());
                 let attempt = async move {
-                    let (socket, date) = opening.await?;
+                    let (socket, date) = opening.await.map_err(|error| error.masking(&token))?;
                     if let Some(date) = date {
                         clocks.on_server_time(date);
                     }

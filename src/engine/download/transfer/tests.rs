@@ -105,6 +105,7 @@ impl Fixture {
             saving: DownloadSettings::default(),
             lifetime: LONG_AFTER,
             key: None,
+            token: None,
             context,
         };
         let (ours, theirs) = tokio::io::duplex(1024);

@@ -246,6 +246,7 @@ impl Supervisor {
             endpoints,
             saving: profile_state.profile.saving.clone(),
             key: profile_state.data_key.key().filter(|_key| profile_state.profile.saving.decrypt).cloned(),
+            token: profile_state.active_token.as_ref().map(|active| active.session_credentials.token.clone()),
             lifetime: self.settings.preferences.link_lifetime(),
             context: profile_state.context.clone(),
         })
