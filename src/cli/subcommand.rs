@@ -57,7 +57,7 @@ pub struct Export {
     #[arg(long)]
     pub messages: bool,
 
-    /// Begin CSV with a byte order mark, by which Excel knows that it is UTF-8
+    /// Start CSV with a byte order mark, so that Excel reads it as UTF-8
     #[arg(long)]
     pub bom: bool,
 

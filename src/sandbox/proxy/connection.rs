@@ -159,7 +159,7 @@ async fn converse(
                 }
                 None => return Ok(()),
                 Some(Err(error)) => {
-                    place.joined(None);
+                    registration.joined(None);
                     drop(joined);
                     return match violation(&error) {
                         Some((code, reason)) => reject(socket, code, reason).await,
