@@ -109,7 +109,7 @@ async fn files_get_their_names_on_a_disk_that_renames_only_by_replacing() {
 
     // What is left of a broken download gets its name in the same way.
     for kept in ["half.bin.part", "half.bin (2).part"] {
-        let cut = Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) };
+        let cut = Fault::Downloads { fault: DownloadFault::Cut, limit: Limit::Times(1) };
         sandbox.control().inject(cut, None).expect("injected");
         let link = sandbox.control().offer_download(payload.clone(), None);
         offer(&mut window, &sandbox, kept, link.expose()).await;

@@ -181,7 +181,7 @@ async fn a_chosen_folder_that_is_not_utf_8_is_used_byte_by_byte() {
     assert_eq!(saved(end_of(&mut window, "automatic").await), folder.join("automatic.bin"));
 
     // What is left of a broken download.
-    let cut = Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) };
+    let cut = Fault::Downloads { fault: DownloadFault::Cut, limit: Limit::Times(1) };
     sandbox.control().inject(cut, None).expect("injected");
     let link = sandbox.control().offer_download(vec![7; 100_000], Some("half.bin"));
     offer(&mut window, &sandbox, "half", link.expose()).await;
