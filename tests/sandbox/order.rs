@@ -92,8 +92,8 @@ async fn the_last_of_several_updates_holds() {
             last = client.command("/data-token/update-data-token", &fields).await;
         }
         socket.success(&last).await;
-        let list = client.json("/data-token/list-data-tokens").await;
-        assert_eq!(list["items"][0]["context"], format!("b-{round}"));
+        let tokens = client.json("/data-token/list-data-tokens").await;
+        assert_eq!(tokens["items"][0]["context"], format!("b-{round}"));
     }
 }
 

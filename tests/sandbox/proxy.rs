@@ -148,9 +148,9 @@ async fn a_client_that_violates_the_protocol_gets_a_close_frame_that_says_how() 
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let large = [&[127][..], &70_000_u64.to_be_bytes()].concat();
     let half = [&[127][..], &40_000_u64.to_be_bytes()].concat();
-    let halves = [masked(0x01, &half, &[b'x'; 40_000]), masked(0x80, &half, &[b'x'; 40_000])].concat();
+    let halves = [masked(0x01, &half, &vec![b'x'; 40_000]), masked(0x80, &half, &vec![b'x'; 40_000])].concat();
     for (what, bytes, code) in [
-        ("a frame that is too long", masked(0x81, &large, &[b'x'; 70_000]), 1009),
+        ("a frame that is too long", masked(0x81, &large, &vec![b'x'; 70_000]), 1009),
         ("a message that is too long", halves, 1009),
         ("invalid UTF-8", masked(0x81, &[2], &[0xc3, 0x28]), 1007),
         ("an unmasked frame", vec![0x81, 0x02, b'h', b'i'], 1002),

@@ -54,14 +54,15 @@ fn wrong_order(window: &mut Window, _screen: Rect) -> Vec<String> {
         }
     }
     // Begins with the first stop of a panel.
-    let is_first = |at: &usize| stops[*at].panel != stops[(*at + stops.len() - 1) % stops.len()].panel;
-    let begin = (0..stops.len()).find(is_first);
+    let before = stops.iter().cycle().skip(stops.len().saturating_sub(1));
+    let begin = stops.iter().zip(before).position(|(stop, before)| stop.panel != before.panel);
     stops.rotate_left(begin.unwrap_or_default());
     let pairs = stops.iter().zip(stops.iter().skip(1));
     let back = pairs.filter(|(one, other)| one.panel == other.panel && !other.is_in_order);
     let back: Vec<_> = back.map(|(one, other)| format!("`{}` comes before `{}`", one.name, other.name)).collect();
     // If all are in one panel, such as a dialog, the first Tab may have gone anywhere, and the order begins anew once.
-    let is_one_cycle = begin.is_none() && back.len() + usize::from(!stops[0].is_in_order) <= 1;
+    let is_one_cycle =
+        begin.is_none() && back.len() + usize::from(stops.first().is_some_and(|first| !first.is_in_order)) <= 1;
     let mut wrong = if is_one_cycle { Vec::new() } else { back };
     let visited = stops.iter().map(|stop| stop.name.clone()).collect::<BTreeSet<_>>();
     // A row that was scrolled out of the table has left with its buttons.

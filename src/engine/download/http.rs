@@ -175,7 +175,7 @@ impl DownloadJob {
         let host = host(&taken.url);
         let connecting = connector::open(self.context.connector.clone(), taken.url.clone(), addresses, MAX_FRAME_SIZE);
         let connected = connecting.await.map_err(|error| match &self.token {
-            Some(token) => error.masking(token),
+            Some(secret) => error.masking(secret),
             None => error,
         });
         match connected {

@@ -91,7 +91,7 @@ mod tests {
     async fn a_dialog_that_opened_in_time_may_stay_open_as_long_as_the_operator_wants() {
         let (mut dialog, reply) = PortalDialog::new();
         let operator = async {
-            tokio::time::sleep(OPEN_TIMEOUT - Duration::from_millis(1)).await;
+            tokio::time::sleep(OPEN_TIMEOUT.saturating_sub(Duration::from_millis(1))).await;
             assert!(dialog.report_open(), "it opened in time");
             tokio::time::sleep(Duration::from_hours(1)).await;
             dialog.report_result(Ok(Some("/srv/data.csv".into())));

@@ -112,6 +112,7 @@ impl<K: Ord> Drop for Ticket<K> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests own their tasks and end with them")]
 mod tests {
     use super::*;
 
@@ -135,8 +136,7 @@ mod tests {
         for task in tasks {
             task.await.unwrap();
         }
-        let log = log.lock().clone();
-        log
+        log.lock().clone()
     }
 
     #[tokio::test(start_paused = true)]

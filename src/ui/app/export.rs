@@ -22,13 +22,13 @@ impl App {
         let status_filter = profile_tab.view.status_filter();
         let filter = profile_tab.view.filter();
         let shown = profile_tab.view.is_filtered().then(|| {
-            let mut words = "rows".to_owned();
-            if status_filter != StatusFilter::All {
-                words.push_str(&format!(" in {}", status_filter.word()));
-            }
-            if !filter.is_empty() {
-                words.push_str(&format!(" that match {filter}"));
-            }
+            let by_status = if status_filter == StatusFilter::All {
+                String::new()
+            } else {
+                format!(" in {}", status_filter.word())
+            };
+            let by_text = if filter.is_empty() { String::new() } else { format!(" that match {filter}") };
+            let words = format!("rows{by_status}{by_text}");
             (filter.clone(), status_filter, sanitize(&cut(&words, MAX_FILTER_LENGTH)).into_owned())
         });
         let profile = (!profile_tab.is_all()).then(|| (profile_tab.profile.id, profile_tab.profile.name.clone()));

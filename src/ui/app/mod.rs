@@ -268,7 +268,7 @@ impl App {
 impl eframe::App for App {
     fn raw_input_hook(&mut self, ctx: &Context, raw_input: &mut egui::RawInput) {
         if self.presses.admit(raw_input, self.in_text) {
-            ctx.request_repaint();
+            ctx.request_repaint_after(Duration::ZERO);
         }
     }
 
