@@ -107,8 +107,16 @@ async fn data_is_saved_automatically_only_from_allowed_hosts() {
     // The same server by a name other than the download address's.
     let link = sandbox.control().offer_download(b"elsewhere".to_vec(), Some("elsewhere.txt"));
     let elsewhere = link.expose().replace("127.0.0.1", "localhost");
+    // The notice may come before the row, because another task reports it.
+    let mark = window.mark();
     offer(&mut window, &sandbox, "elsewhere", &elsewhere).await;
-    let notice = window.notice("was not fetched without being asked for").await;
+    let notice = window.since(mark, "a notice of the link", |event| match event {
+        Event::Notice(notice) if notice.sentence().contains("was not fetched without being asked for") => {
+            Some(notice.clone())
+        }
+        _ => None,
+    });
+    let notice = notice.await;
     let (words, remedy) = notice.remedy.expect("a remedy");
     assert_eq!(words, "Allow localhost");
     assert!(matches!(remedy, Action::AllowHost { permission: LinkPermission::Automatic, .. }), "{remedy:?}");
