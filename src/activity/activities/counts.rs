@@ -31,10 +31,11 @@ impl Activities {
 
     pub(crate) fn update_counts(&mut self, at: u32, before: Option<Counted>) {
         let after = self.counted(at);
-        let is_open = |counted: Counted| StatusAnswer::of(counted.status) == StatusAnswer::Open;
+        let is_settled = |counted: Counted| StatusAnswer::of(counted.status) == StatusAnswer::Settled;
         // Earlier entries of a reloaded row may have had its outcome.
-        if after.is_some_and(is_open) && before.map_or_else(|| self.is_incomplete(at), |before| !is_open(before)) {
-            self.reopened += 1;
+        let was_settled = before.map_or_else(|| self.is_incomplete(at), is_settled);
+        if was_settled && after.is_some_and(|after| !is_settled(after)) {
+            self.unsettled += 1;
         }
         if let Some(Counted { status, outcome_source, outcome, checked_at }) = before {
             self.counts.remove(status);

@@ -10,17 +10,17 @@ use crate::protocol::CommandId;
 use super::Activities;
 use super::row_id::RowId;
 
-/// The gaps that were found recovered. They are not checked again until something that had an outcome opens again.
+/// The gaps that were found recovered. They are not checked again until something that was settled is so no more.
 #[derive(Debug, Default)]
 pub struct RecoveredGaps {
     rows: HashSet<RowId>,
-    reopened: u64,
+    unsettled: u64,
 }
 
 impl RecoveredGaps {
-    /// Call before use: forgets the gaps if an activity of the model has opened again.
+    /// Call before use: forgets the gaps if an activity of the model is settled no more.
     pub fn refresh(&mut self, activities: &Activities) {
-        if std::mem::replace(&mut self.reopened, activities.reopened) != activities.reopened {
+        if std::mem::replace(&mut self.unsettled, activities.unsettled) != activities.unsettled {
             self.rows.clear();
         }
     }

@@ -79,8 +79,8 @@ pub struct Activities {
     outcome_counts: OutcomeCounts,
     /// Number of open data requests.
     preparing: usize,
-    /// How often an activity that had an outcome has opened again.
-    reopened: u64,
+    /// How often an activity that was settled is so no more: it is open again, or the server does not know it.
+    unsettled: u64,
     /// Gaps by row, each the union of all its entries, with the latest of them.
     gaps: BTreeMap<u32, (Seq, Gap)>,
     /// Gaps of merged models, in the state that those models give.
@@ -126,7 +126,7 @@ impl Activities {
             counts: Counts::default(),
             outcome_counts: OutcomeCounts::default(),
             preparing: 0,
-            reopened: 0,
+            unsettled: 0,
             gaps: BTreeMap::new(),
             merged_gaps: BTreeMap::new(),
             latency: ExpectedLatency::default(),

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recovered_gap_counts_again_if_a_command_in_it_opens_again() {
+    fn a_recovered_gap_counts_again_if_a_command_in_it_is_settled_no_more() {
         let gap = Gap {
             from: Timestamp(1),
             to: Some(Timestamp(2)),
@@ -194,5 +194,7 @@ mod tests {
         assert_eq!(gaps_after(2, ActivityKey::Gap("g".into()), Fact::Gap(gap)), 1);
         assert_eq!(gaps_after(3, command(), reported(CommandStatus::Other(7))), 0);
         assert_eq!(gaps_after(4, command(), reported(CommandStatus::Pending)), 1);
+        assert_eq!(gaps_after(5, command(), reported(CommandStatus::Other(7))), 0);
+        assert_eq!(gaps_after(6, command(), Fact::StatusChecked(StatusCheck::Unknown)), 1);
     }
 }

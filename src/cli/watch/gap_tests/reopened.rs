@@ -35,6 +35,30 @@ fn a_token_after_a_link_opens_a_recovered_gap_again_in_every_view() {
 }
 
 #[test]
+fn a_command_that_the_server_does_not_know_after_another_status_is_recovered_no_more() {
+    // A status that this program does not know settles a command; a later answer of a status check replaces it.
+    for (settled, last) in [
+        (command("c-0", 4), status_checked("c-0", StatusCheck::Unknown)),
+        (status_checked("c-0", known(4)), status_checked("c-0", StatusCheck::Unknown)),
+        (command("c-0", 4), command("c-0", 1)),
+    ] {
+        let mut fixture = Fixture::new();
+        fixture.write(command("c-0", 1));
+        fixture.lose(1_000);
+        fixture.pass(5);
+        fixture.join(1_000, false);
+        fixture.write(settled);
+        fixture.pass(20);
+        let printed = messages(&mut fixture).pop();
+        assert_eq!(printed.as_deref(), Some("Disconnected: nothing known is missing, 1 of 1 recovered"));
+        fixture.write(last);
+        let lines = agreed_lines(fixture);
+        let gap = lines.values().find(|line| line.contains(r#""kind":"gap""#)).unwrap();
+        assert!(gap.contains("acknowledgements may be missing, 0 of 1 recovered"), "{gap}");
+    }
+}
+
+#[test]
 fn a_download_does_not_undo_that_its_data_arrived() {
     let mut fixture = Fixture::new();
     gap_across(&mut fixture, "r-0");
