@@ -4,7 +4,7 @@ use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Delivery, Options, Sand
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::program::{DEADLINE, PAUSE};
+use super::program::until;
 
 /// A sandbox without a scenario, on its own threads.
 pub(crate) struct Privicore {
@@ -32,11 +32,8 @@ impl Privicore {
 
     /// Waits until this number of clients has joined with the demo profile.
     pub(crate) fn until_joined(&self, wanted: usize) {
-        let deadline = std::time::Instant::now() + DEADLINE;
-        while self.control.joined(DEMO_USERNAME).expect("known") != wanted {
-            assert!(std::time::Instant::now() < deadline, "never were {wanted} joined");
-            std::thread::sleep(PAUSE);
-        }
+        let joined = || self.control.joined(DEMO_USERNAME).expect("known");
+        until(&format!("{wanted} have joined"), || (joined() == wanted).then_some(()));
     }
 
     pub(crate) fn publish(&self, message: &Value) {

@@ -14,7 +14,19 @@ use tempfile::TempDir;
 pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
 /// The wait between two polls. It leaves the processors to the process that is waited for.
-pub(crate) const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Asks again until there is an answer: another process can't be watched by a clock of the test.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "it never came true that {what}");
+        std::thread::sleep(PAUSE);
+    }
+}
 
 /// The empty folders of one operator.
 pub(crate) struct Home {
@@ -177,14 +189,7 @@ impl Process {
 
     /// Waits for its end.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("waited") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it did not end");
-            std::thread::sleep(PAUSE);
-        }
+        until("it ends", || self.child.try_wait().expect("waited"))
     }
 
     /// Its standard error, once it has ended.

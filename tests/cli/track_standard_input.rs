@@ -7,7 +7,7 @@ use std::process::{ChildStdin, Stdio};
 use serde_json::Value;
 
 use super::Privicore;
-use super::program::{DEADLINE, Finished, Home, PAUSE};
+use super::program::{Finished, Home, until};
 
 /// Runs `track` with this standard input.
 fn track(home: &Home, arguments: &[&str], input: &[u8]) -> Finished {
@@ -117,11 +117,7 @@ fn a_long_input_is_tracked_completely() {
 
 /// Waits until an id is in the journal.
 fn until_tracked(home: &Home, id: &str) {
-    let deadline = std::time::Instant::now() + DEADLINE;
-    while !labels(home).contains_key(id) {
-        assert!(std::time::Instant::now() < deadline, "{id} was never tracked");
-        std::thread::sleep(PAUSE);
-    }
+    until(&format!("{id} is tracked"), || labels(home).contains_key(id).then_some(()));
 }
 
 fn write_line(input: &mut ChildStdin, line: &str) {

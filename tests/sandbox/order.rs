@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Options, SandboxHandle, Scenario, start};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, Socket, text};
+use crate::script::replaying;
 use crate::{pass, quiet};
 
 const RESERVATION: [(&str, &str); 2] = [("context", "reports"), ("ttl", "60")];
@@ -126,15 +127,6 @@ async fn requests_and_other_commands_of_one_latency_keep_their_order_too() {
         }
     }
     assert_eq!(requests, delivered);
-}
-
-/// A sandbox that replays these lines.
-async fn replaying(lines: &[Value]) -> SandboxHandle {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("script.ndjson");
-    let lines: Vec<_> = lines.iter().map(Value::to_string).collect();
-    std::fs::write(&file, lines.join("\n")).expect("written");
-    start(Options { script: Some(file), ..Options::embedded() }).await.expect("a sandbox")
 }
 
 #[tokio::test]

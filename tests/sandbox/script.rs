@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::client::{Client, Socket, body, text};
 
 /// A sandbox that replays these lines. The file is read at the start only.
-async fn replaying(lines: &[Value]) -> SandboxHandle {
+pub(crate) async fn replaying(lines: &[Value]) -> SandboxHandle {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("script.ndjson");
     let lines: Vec<_> = lines.iter().map(Value::to_string).collect();
