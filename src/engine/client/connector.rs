@@ -156,7 +156,11 @@ pub(crate) async fn proxy_error(
         NoConnection::ProxyRefused | NoConnection::System(_) => Box::pin(proxy_refusal(target, through, trust)).await,
         // The TLS error may be the proxy's, or that of the server behind it.
         NoConnection::Tls(_) if through.target().secure => Box::pin(proxy_refusal(target, through, trust)).await,
-        NoConnection::Tls(_) | NoConnection::NotHttp | NoConnection::BrokenOff | NoConnection::Unknown => None,
+        NoConnection::Tls(_)
+        | NoConnection::NotHttp
+        | NoConnection::NotSent
+        | NoConnection::BrokenOff
+        | NoConnection::Unknown => None,
     }
 }
 

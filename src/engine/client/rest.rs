@@ -27,6 +27,7 @@ use crate::protocol::{
 
 use super::connector;
 use super::network_config::{NetworkConfig, NetworkConfigReceiver};
+use super::unsent_request;
 
 /// The largest response that is read, in bytes.
 const MAX_RESPONSE_SIZE: usize = 1024 * 1024;
@@ -294,7 +295,7 @@ impl RestClient {
         carried: Carried<'_>,
     ) -> Result<Answer, RestError> {
         let through = network_config.proxies.of_url(&endpoints.api)?;
-        let mut response = match request.send().await {
+        let mut response = match unsent_request::send(request).await {
             Ok(response) => response,
             Err(error) => return Err(self.convert_error(error, endpoints, (network_config, through.as_ref())).await),
         };
@@ -368,7 +369,9 @@ impl RestClient {
             (NoConnection::Tls(tls), _) => {
                 RestError::Tls(ConnectError::tls(host, std::io::Error::other(tls), &network_config.tls))
             }
-            (source @ NoConnection::BrokenOff, _) | (source, None) => RestError::Unreachable { host, source },
+            (source @ (NoConnection::NotSent | NoConnection::BrokenOff), _) | (source, None) => {
+                RestError::Unreachable { host, source }
+            }
             (source, Some(through)) => RestError::UnreachableThrough { host, proxy: through.to_string(), source },
         }
     }

@@ -20,6 +20,7 @@ use crate::activity::DownloadFailure;
 use crate::engine::client::connector;
 use crate::engine::client::link_policy::LinkPolicy;
 use crate::engine::client::network_config::NetworkConfig;
+use crate::engine::client::unsent_request;
 use crate::engine::download::transfer::body::{MAX_FRAME_SIZE, OpenedDownload, Source};
 use crate::engine::download::transfer::coding::Coding;
 use crate::engine::events::action::Action;
@@ -89,7 +90,7 @@ impl DownloadJob {
                 }
             };
             gets += 1;
-            let response = match client.get(taken.url.clone()).send().await {
+            let response = match unsent_request::send(client.get(taken.url.clone())).await {
                 Ok(response) => response,
                 Err(error) => {
                     return Err(self.no_response_received(taken, error, &network_config, through.as_ref()).await);
@@ -225,6 +226,7 @@ impl DownloadJob {
             why @ NoConnection::Tls(TlsError::AlertReceived(alert)) if failure::ends_handshake(alert) => {
                 self.request_not_sent(taken, &why, network_config, through).await
             }
+            why @ NoConnection::NotSent => self.request_not_sent(taken, &why, network_config, through).await,
             NoConnection::NotHttp => {
                 let host = host(&taken.url);
                 let sentence = format!(

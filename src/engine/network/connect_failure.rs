@@ -35,6 +35,9 @@ pub enum NoConnection {
     /// The response is not valid HTTP.
     #[error("the answer is not HTTP, or breaks its rules")]
     NotHttp,
+    /// The connection ended before the request was sent.
+    #[error("the connection was closed before the request was sent")]
+    NotSent,
     /// An established connection broke.
     #[error("the connection broke off")]
     BrokenOff,
@@ -51,6 +54,7 @@ impl NoConnection {
     /// are used.
     pub(crate) fn of(error: &reqwest::Error) -> Self {
         let mut innermost = None;
+        let mut is_unsent = false;
         let mut source = error.source();
         while let Some(cause) = source {
             if let Some(found) =
@@ -58,11 +62,13 @@ impl NoConnection {
             {
                 return found;
             }
+            // hyper calls a request cancelled if the connection ended before it was written.
+            is_unsent |= cause.downcast_ref().is_some_and(hyper::Error::is_canceled);
             innermost = Some(cause);
             source = cause.source();
         }
         if !error.is_connect() {
-            return Self::BrokenOff;
+            return if is_unsent { Self::NotSent } else { Self::BrokenOff };
         }
         innermost.map_or(Self::Unknown, |cause| Self::System(cause.to_string()))
     }
