@@ -1,5 +1,8 @@
 //! The `privicore-monitor` program: reads arguments, sets up logging, and connects the engine with the window and the sandbox.
 
+// On Windows no console opens beside the window. `packaging/windows/console-program` makes a copy for consoles.
+#![cfg_attr(windows, windows_subsystem = "windows")]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -22,10 +22,9 @@ use crate::protocol::sanitize;
 const DEFAULT: &str = "error,privicore_monitor=warn";
 
 /// Libraries capped at `debug`, by target prefix.
-const CAPPED_AT_DEBUG: [&str; 15] = [
+const CAPPED_AT_DEBUG: [&str; 14] = [
     "async_tungstenite",
     "axum",
-    "h2",
     "hyper",
     "hyper_util",
     "keyring",
@@ -210,7 +209,7 @@ mod tests {
             "tung=trace",
             "t=trace",
             "off,tungstenite::protocol::frame=trace",
-            "trace,tungstenite=trace,tokio_tungstenite=trace,hyper=trace,reqwest=trace,rustls=trace,h2=trace,zbus=trace,\
+            "trace,tungstenite=trace,tokio_tungstenite=trace,hyper=trace,reqwest=trace,rustls=trace,zbus=trace,\
              lapin=trace",
         ] {
             let text = logged(filter, || {
@@ -222,7 +221,6 @@ mod tests {
                 tracing::trace!(target: "hyper_util::client", "CANARY");
                 tracing::trace!(target: "reqwest::connect", "CANARY");
                 tracing::trace!(target: "rustls::client", "CANARY");
-                tracing::trace!(target: "h2::hpack::encoder", "CANARY");
                 tracing::trace!(target: "zbus::connection", "CANARY");
                 tracing::trace!(target: "lapin::channel", "CANARY");
                 tracing::debug!(target: "tungstenite::protocol::frame", "heard");

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Waits until the system asks the program to end: SIGTERM or SIGINT, on Windows Ctrl+C. Needs a tokio runtime.
+/// Waits until the system asks the program to end: SIGTERM or SIGINT; on Windows Ctrl+C, Ctrl+Break, and the
+/// end of the console, the session or the system. Needs a tokio runtime.
 ///
 /// # Errors
 ///
@@ -51,6 +52,16 @@ fn listen() -> io::Result<impl Future<Output = ()> + Send> {
 
 #[cfg(windows)]
 fn listen() -> io::Result<impl Future<Output = ()> + Send> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move { _ = interrupt.recv().await })
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+    let (mut interrupt, mut stop, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    let (mut logoff, mut shutdown) = (ctrl_logoff()?, ctrl_shutdown()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = stop.recv() => {}
+            _ = close.recv() => {}
+            _ = logoff.recv() => {}
+            _ = shutdown.recv() => {}
+        }
+    })
 }

@@ -117,8 +117,7 @@ pub(in crate::cli) const EXPORT: Notes = Notes {
 /// `track`.
 pub(in crate::cli) const TRACK: Notes = Notes {
     paragraphs: &[
-        "Hands the ids to the window or to `watch`, whichever runs, or else writes them into the journal. On Windows it can't reach a \
-         running window.",
+        "Hands the ids to the window or to `watch`, whichever runs, or else writes them into the journal.",
         "With `-` it reads standard input until it ends: one id per line, with an optional label after a tab. Empty lines are skipped. \
          A line that can't be tracked is named on standard error, all others are tracked, and the exit code is 2.",
     ],

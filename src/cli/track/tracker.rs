@@ -62,7 +62,7 @@ impl<'a> Tracker<'a> {
                 Err(JournalError::Locked { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            match ipc::request_tracking(self.directories.data(), &request) {
+            match ipc::request_tracking(self.directories.data(), &request).await {
                 Ok(Ok(count)) => return Ok(count),
                 Ok(Err(RequestError::Usage(why))) => return Err(CliError::Usage(why)),
                 Ok(Err(RequestError::Failed(why))) => return Err(CliError::NotTracked(why)),

@@ -21,7 +21,6 @@ pub(crate) fn download_client() -> ClientBuilder {
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
-        .http2_max_header_list_size(MAX_HEAD_SIZE)
 }
 
 /// The time limit for DNS, TCP and TLS.
@@ -29,6 +28,3 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most header lines in a response; the same limit as curl's.
 pub(crate) const MAX_HEADERS: usize = 5_000;
-
-/// The largest header section of an HTTP/2 response, in bytes; the same limit as curl's.
-pub(crate) const MAX_HEAD_SIZE: u32 = 300 * 1024;

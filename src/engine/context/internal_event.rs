@@ -60,7 +60,6 @@ pub(crate) enum InternalEvent {
     /// The server refused the token in a status check.
     StatusCheckRefused(RefusedCheck),
     /// Another process asks to track commands.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
     Track(IncomingRequest),
     /// The network configuration number `number` was loaded; `None` if loading panicked.
     NetworkLoaded { number: u64, loaded: Option<Box<Result<NetworkConfig, EngineError>>> },

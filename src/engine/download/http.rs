@@ -12,7 +12,7 @@ use reqwest::header::{
     CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue,
     TRANSFER_ENCODING,
 };
-use reqwest::{Response, StatusCode, Version};
+use reqwest::{Response, StatusCode};
 use rustls::Error as TlsError;
 use url::Url;
 
@@ -361,13 +361,12 @@ fn opened(response: Response, gets: u32) -> OpenedDownload {
             .trim_ascii()
             .eq_ignore_ascii_case(b"chunked")
     });
-    // Without a length, HTTP/2 and chunked encoding mark the end; otherwise it is where the connection ends. If there is a length
-    // all the same, a shorter body is truncated, as for curl.
-    let has_end = response.version() >= Version::HTTP_2 || is_chunked;
+    // Without a length, chunked encoding marks the end; otherwise it is where the connection ends. If there is a length all the same,
+    // a shorter body is truncated, as for curl.
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    let announced: Option<u64> = announced.filter(|_length| marked.is_none() && !has_end);
+    let announced: Option<u64> = announced.filter(|_length| marked.is_none() && !is_chunked);
     let total = marked.or(announced);
-    let length_unknown = total.is_none() && !has_end;
+    let length_unknown = total.is_none() && !is_chunked;
     let host = response.url().host_str().map(str::to_owned);
     let source = Source::Http(Box::new(response));
     OpenedDownload { total, name, length_unknown, host, gets, codings, ..OpenedDownload::of(source) }

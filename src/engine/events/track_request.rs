@@ -191,13 +191,11 @@ pub(crate) enum TrackError {
     BeingRemoved,
     /// The journal did not store the request in time.
     #[error(transparent)]
-    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing answers requests on this system"))]
     NotConfirmed(NotConfirmed),
 }
 
 impl TrackError {
     /// Whether the request is at fault (wrong usage) rather than the instance that answers it.
-    #[cfg(unix)]
     pub(crate) fn is_usage(&self) -> bool {
         !matches!(self, Self::BeingRemoved | Self::NotConfirmed(_))
     }

@@ -1,44 +1,19 @@
 //! The local socket: another process of the same user sends command ids to the process that holds the journal.
 //!
 //! A request and its response are one line of JSON each, at most 1 MiB long and with a version; neither contains a secret. Only the
-//! owner can access the socket and its folder, and the peer must be the same user. Unix only: tokio can't create a named pipe that
-//! only its owner can access, so there is no server on Windows.
-#![cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
+//! owner can open the socket.
 
+mod client;
+mod local_socket;
 pub(crate) mod request;
-#[cfg(unix)]
-pub(crate) mod server;
-#[cfg(unix)]
-pub(crate) mod socket_path;
-
-use std::path::Path;
+mod server;
 
 pub use crate::engine::events::track_request::{
     InvalidCommand, InvalidTrackRequest, NotConfirmed, RequestError, TrackRequest, TrackedCommand,
 };
+pub use client::request_tracking;
 pub use request::{IpcError, SocketError};
-#[cfg(unix)]
 pub(crate) use server::listen;
-
-/// Asks the process that holds the journal of a data folder to track commands, and returns how many it tracks from now on. Waits
-/// a few seconds at most for the response.
-///
-/// # Errors
-///
-/// If the request can't be sent or gets no response; the inner result says if it was refused.
-pub fn request_tracking(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
-    #[cfg(unix)]
-    return server::send_request(data, tracking);
-    #[cfg(not(unix))]
-    {
-        let _unused = (data, tracking);
-        Err(IpcError::Unsupported)
-    }
-}
-
-/// There is no server on this system.
-#[cfg(not(unix))]
-pub(crate) async fn listen(_data: std::path::PathBuf, _tools: super::context::EngineContext) {}
 
 #[cfg(test)]
 mod tests {

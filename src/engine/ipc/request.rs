@@ -1,13 +1,18 @@
-//! The messages of the local socket, and its errors.
+//! The messages of the local socket, their limits, and its errors.
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::engine::events::track_request::{NotConfirmed, TrackError, TrackRequest, VERSION};
 use crate::settings::atomic::describe_io;
 
 /// The longest line, in bytes.
 pub(crate) const MAX_LINE_LENGTH: u64 = 1024 * 1024;
+/// How long a request may take to arrive.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the client waits for the response, because the journal may be busy.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why the local socket is not available.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +57,6 @@ pub enum IpcError {
         "Privicore Monitor is running with this data directory, but does not listen to other programs. Track the commands in its window."
     )]
     NotRunning,
-    /// On this system a local socket can't be restricted to its owner.
-    #[error(
-        "On this system a running Privicore Monitor can't be asked by another program. Track the commands in its window, or quit it first."
-    )]
-    Unsupported,
     /// The local socket can't be used.
     #[error(transparent)]
     Socket(#[from] SocketError),

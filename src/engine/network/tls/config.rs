@@ -141,14 +141,20 @@ fn with_authorities(
     provider: &Arc<CryptoProvider>,
     further: Vec<CertificateDer<'static>>,
 ) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<LoadError>) {
-    match rustls_platform_verifier::Verifier::new_with_extra_roots(further, provider.clone()) {
+    use rustls_platform_verifier::Verifier;
+    // Further roots need a store of their own, which not every system can create.
+    let verifier = if further.is_empty() {
+        Verifier::new(provider.clone())
+    } else {
+        Verifier::new_with_extra_roots(further.iter().cloned(), provider.clone())
+    };
+    match verifier {
         Ok(verifier) => (builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), Vec::new()),
         Err(error) => {
             tracing::warn!(%error, "the system's certificate authorities could not be loaded");
-            (
-                builder.with_root_certificates(rustls::RootCertStore::empty()),
-                vec![LoadError::NoSystemRoots(RootStore::CURRENT)],
-            )
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add_parsable_certificates(further);
+            (builder.with_root_certificates(roots), vec![LoadError::NoSystemRoots(RootStore::CURRENT)])
         }
     }
 }

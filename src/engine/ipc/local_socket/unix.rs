@@ -1,30 +1,57 @@
-//! The path of a data folder's local socket.
+//! The local socket on Unix: a socket file in a folder that only its owner can enter.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::request::SocketError;
+use interprocess::local_socket::ListenerOptions;
+use interprocess::local_socket::tokio::prelude::*;
+use interprocess::local_socket::tokio::{Listener, Stream};
+
+use super::name::{fingerprint, name_of};
+use crate::engine::ipc::request::SocketError;
 
 /// The longest socket path that every Unix supports, in bytes (macOS: 104 with the terminating zero).
 const MAX_PATH_LENGTH: usize = 103;
 
+/// The socket path of a data folder.
+pub(in crate::engine::ipc) fn path_of(data: &Path) -> Result<PathBuf, SocketError> {
+    Ok(of(data, runtime_folder())?.socket)
+}
+
+/// Binds the socket of a data folder. Dropping the listener removes it. Only the process that holds its journal may do so.
+pub(in crate::engine::ipc) fn bind(data: &Path) -> Result<(Listener, Owner), SocketError> {
+    let socket_path = of(data, runtime_folder())?;
+    let owner = socket_path.prepare()?;
+    let failed = |source: io::Error| SocketError::Unusable { socket: socket_path.socket.clone(), source };
+    let name = name_of(&socket_path.socket).map_err(failed)?;
+    let listener = ListenerOptions::new().name(name).create_tokio().map_err(failed)?;
+    socket_path.restrict_to_owner().map_err(failed)?;
+    Ok((listener, owner))
+}
+
+/// The user who owns the socket.
+pub(in crate::engine::ipc) type Owner = u32;
+
+/// Whether the process at the other end belongs to this user.
+pub(in crate::engine::ipc) fn is_from(stream: &Stream, owner: Owner) -> bool {
+    stream.peer_creds().is_ok_and(|peer| peer.euid() == Some(owner))
+}
+
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SocketPath {
+struct SocketPath {
     folder: PathBuf,
-    pub(crate) socket: PathBuf,
+    socket: PathBuf,
 }
 
 /// The socket path of a data folder: in the user's runtime folder, with a name derived from the data folder; or within the data
 /// folder if there is no runtime folder.
-pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, SocketError> {
-    // Different paths to the same folder give the same socket.
-    let data = std::fs::canonicalize(data).unwrap_or_else(|_not_there| data.to_owned());
+fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, SocketError> {
     let place = match runtime.filter(|folder| folder.is_absolute() && folder.is_dir()) {
         Some(runtime) => {
             let folder = runtime.join("privicore-monitor");
-            let socket = folder.join(format!("{:016x}.sock", fingerprint(data.as_os_str().as_encoded_bytes())));
+            let socket = folder.join(format!("{:016x}.sock", fingerprint(data)));
             SocketPath { folder, socket }
         }
         None => SocketPath { folder: data.join("run"), socket: data.join("run/track.sock") },
@@ -37,14 +64,14 @@ pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, So
 }
 
 /// The user's runtime folder according to the environment.
-pub(crate) fn runtime_folder() -> Option<PathBuf> {
+fn runtime_folder() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
 }
 
 impl SocketPath {
     /// Creates the folder, for its owner only, and removes a stale socket. Only the process that holds the journal may do so. Returns
     /// the id of the user who owns the folder.
-    pub(crate) fn prepare(&self) -> Result<u32, SocketError> {
+    fn prepare(&self) -> Result<u32, SocketError> {
         let failed = |source: io::Error| SocketError::Folder { folder: self.folder.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
         // The mode above applies only to a folder that is created.
@@ -58,7 +85,7 @@ impl SocketPath {
     }
 
     /// Restricts the socket to its owner.
-    pub(crate) fn restrict_to_owner(&self) -> io::Result<()> {
+    fn restrict_to_owner(&self) -> io::Result<()> {
         let closed = std::fs::set_permissions(&self.socket, Permissions::from_mode(0o600));
         // The folder keeps others from reaching the socket.
         closed.or_else(|error| if is_private(&self.folder) { Ok(()) } else { Err(error) })
@@ -70,20 +97,9 @@ fn is_private(folder: &Path) -> bool {
     std::fs::metadata(folder).is_ok_and(|found| found.mode().trailing_zeros() >= 6)
 }
 
-/// 64-bit FNV-1a: it is the same in every version, which the standard library does not promise for its hash.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_fingerprint_is_64_bit_fnv_1a() {
-        assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fingerprint(b"foobar"), 0x8594_4171_f739_67e8);
-    }
 
     #[test]
     fn each_data_folder_has_exactly_one_socket_of_its_own() {
