@@ -12,12 +12,12 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
-use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
-use zbus::message::Header;
+use zbus::blocking::{Connection, MessageIterator};
+use zbus::message::{self, Header, Message};
 use zbus::names::{BusName, OwnedUniqueName};
-use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
+use zbus::zvariant::{ObjectPath, OwnedValue};
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::process::Process;
@@ -237,7 +237,7 @@ impl Backend {
 /// A portal's file chooser that accepts each request, fails it, or never replies, and never draws anything.
 pub(crate) struct FileChooser {
     bus: Connection,
-    asked: Record<String>,
+    answered: Record<()>,
 }
 
 /// What a file chooser does with a request.
@@ -258,21 +258,29 @@ impl FileChooser {
     ///
     /// Fails if the bus does not answer.
     pub(crate) fn open(on: &PrivateBus, reply: Reply) -> Outcome<Self> {
-        let asked = Record::default();
-        let bus = Builder::address(on.address())?
-            .serve_at("/org/freedesktop/portal/desktop", Chooser { reply, asked: Arc::clone(&asked) })?
-            .name("org.freedesktop.portal.Desktop")?
-            .build()?;
-        Ok(Self { bus, asked })
+        let bus = Builder::address(on.address())?.build()?;
+        let calls = MessageIterator::from(&bus);
+        bus.request_name("org.freedesktop.portal.Desktop")?;
+        let answered = Record::default();
+        let (serving, done) = (bus.clone(), Arc::clone(&answered));
+        // Ends with its connection.
+        std::thread::spawn(move || {
+            for call in calls.map_while(Result::ok) {
+                if answer(&serving, &call, reply).is_ok_and(|is_dialog| is_dialog) {
+                    note(&done, ());
+                }
+            }
+        });
+        Ok(Self { bus, answered })
     }
 
-    /// Waits until this many dialogs were requested.
+    /// Waits until this many requests for dialogs were answered, and the answers are with who asked.
     ///
     /// # Errors
     ///
     /// Fails if they are not.
     pub(crate) fn wait_for_requests(&self, times: usize) -> Outcome<()> {
-        until("the portal to be asked for a dialog", || Ok((look(&self.asked).len() == times).then_some(())))
+        until("the portal to be asked for a dialog", || Ok((look(&self.answered).len() == times).then_some(())))
     }
 
     /// Reports that the dialog ended without the operator, as the portal does when the backend is gone.
@@ -288,41 +296,31 @@ impl FileChooser {
     }
 }
 
-struct Chooser {
-    reply: Reply,
-    asked: Record<String>,
-}
-
-#[zbus::interface(name = "org.freedesktop.portal.FileChooser")]
-impl Chooser {
-    async fn save_file(
-        &self,
-        _parent: String,
-        title: String,
-        _options: HashMap<String, OwnedValue>,
-    ) -> zbus::fdo::Result<OwnedObjectPath> {
-        self.reply(title).await
-    }
-
-    async fn open_file(
-        &self,
-        _parent: String,
-        title: String,
-        _options: HashMap<String, OwnedValue>,
-    ) -> zbus::fdo::Result<OwnedObjectPath> {
-        self.reply(title).await
+impl Drop for FileChooser {
+    fn drop(&mut self) {
+        // The bus may have ended before.
+        drop(self.bus.clone().close());
     }
 }
 
-impl Chooser {
-    async fn reply(&self, title: String) -> zbus::fdo::Result<OwnedObjectPath> {
-        note(&self.asked, title);
-        match self.reply {
-            Reply::Accept => Ok(ObjectPath::from_static_str_unchecked(DIALOG).into()),
-            Reply::Fail => Err(zbus::fdo::Error::Failed("there is no backend".to_owned())),
-            Reply::Never => pending().await,
-        }
+/// Answers a call. Returns whether it asked for a dialog.
+fn answer(bus: &Connection, call: &Message, reply: Reply) -> zbus::Result<bool> {
+    let header = call.header();
+    if header.message_type() != message::Type::MethodCall {
+        return Ok(false);
     }
+    if !header.member().is_some_and(|member| matches!(member.as_str(), "SaveFile" | "OpenFile")) {
+        bus.reply_error(&header, "org.freedesktop.DBus.Error.UnknownMethod", &"there is none")?;
+        return Ok(false);
+    }
+    match reply {
+        Reply::Accept => bus.reply(&header, &ObjectPath::from_static_str_unchecked(DIALOG))?,
+        Reply::Fail => bus.reply_error(&header, "org.freedesktop.DBus.Error.Failed", &"there is no backend")?,
+        Reply::Never => {}
+    }
+    // The bus handles messages in order: once it answers this one, it has passed the reply on.
+    DBusProxy::new(bus)?.get_id()?;
+    Ok(true)
 }
 
 /// A bus's accessibility service, which reports that the tree is wanted.

@@ -3,9 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::failure::Outcome;
+use crate::leftovers::stored_token;
 use crate::monitor::{Home, Monitor};
 use crate::privicore::Privicore;
 use crate::tree::Desktop;
+use crate::wait::until;
 
 /// Exclusive use of the desktop, a Privicore without a scenario, and the empty folders of one operator.
 pub(crate) struct Stage {
@@ -41,15 +43,17 @@ impl Stage {
         Monitor::start(&self.desktop, &self.home)
     }
 
-    /// Starts the program and signs in, with real keys.
+    /// Starts the program and signs in, with real keys, until the window is live and the keyring has the token. The program writes
+    /// that while messages already arrive, and a busy keyring may take longer than a quit waits for it.
     ///
     /// # Errors
     ///
-    /// Fails if no window appears, or it does not become live.
+    /// Fails if no window appears, it does not become live, or the token is not stored.
     pub(crate) fn start_live(&self) -> Outcome<Monitor> {
         let monitor = self.start()?;
         monitor.sign_in(&self.privicore)?;
         monitor.wait_connection("Live")?;
+        until("the token in the keyring", || stored_token(&self.home).map(Some))?;
         Ok(monitor)
     }
 }

@@ -22,14 +22,15 @@ async def main(url, token):
 
         async def receive():
             async for message in socket:
-                if "status" not in json.loads(message):
-                    print(message, flush=True)
+                if "status" in json.loads(message):
+                    # The answer to leaveChannel: nothing comes after it, and what came before has been printed.
+                    return
+                print(message, flush=True)
 
         receiving = asyncio.create_task(receive())
         await asyncio.to_thread(sys.stdin.read)
         await socket.send(json.dumps({"action": "leaveChannel", "data": {"channelId": reply["data"]["channelId"]}}))
-        await asyncio.sleep(0)
-        receiving.cancel()
+        await receiving
 
 
 asyncio.run(main(*sys.argv[1:]))
