@@ -8,7 +8,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
 
-use super::settings_line::begin;
+use super::line::begin;
 
 /// The space for a sentence below a field: two lines of small text.
 const BELOW: f32 = 34.0;

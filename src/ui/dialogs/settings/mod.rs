@@ -1,6 +1,12 @@
 //! The dialog `Settings`. Changes take effect at once: switches at a click, numbers when their field loses the focus, because
 //! an incomplete number could delete history.
 
+pub(crate) mod data_key;
+pub(crate) mod line;
+pub(crate) mod network;
+pub(crate) mod ready_data;
+pub(crate) mod section;
+
 use std::ops::RangeInclusive;
 
 use egui::{Id, Key, Ui, pos2, vec2};
@@ -15,8 +21,8 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
 use crate::ui::widgets::{self, Button, ButtonStyle};
 
-use super::network_settings::{self, Network};
-use super::settings_line::begin;
+use line::begin;
+use network::Network;
 
 /// The step of the scale, in per cent.
 pub(crate) const SCALE_STEP: u16 = 10;
@@ -179,7 +185,7 @@ pub(crate) fn show(
         }
         of_profile(ui, active_tab, frame);
         ui.add_space(8.0);
-        network_settings::show(ui, &mut form.network, &mut new);
+        network::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
         frame.request(UiRequest::ChangePreferences(form.preferences.changes_to(&new)));
