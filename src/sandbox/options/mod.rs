@@ -77,10 +77,10 @@ pub struct Options {
     /// Port of the downstream file store; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 8011, allow_negative_numbers = true)]
     pub downstream_port: u16,
-    /// What happens by itself.
+    /// Activity that the sandbox creates on its own.
     #[arg(long, value_enum, default_value_t)]
     pub scenario: Scenario,
-    /// Which generation of the wire clients get: what those in the field rely on, or what the older documents describe.
+    /// The protocol version that clients get: the current one, or that of the older documentation.
     #[arg(long, value_enum, default_value_t)]
     pub dialect: Dialect,
     /// Who receives a message when several clients have joined with one profile: all of them, or one of them in turn.

@@ -1,7 +1,7 @@
-//! Whose turn it is: things of one profile happen one after the other, by the time at which they are due, and those that are
-//! due at the same time in the order in which they began.
+//! Runs the events of one profile in order of their due times; events with the same time run in the order in which they were
+//! queued.
 //!
-//! Each thing waits in a task of its own, which may end at any time. The order is that of the tickets, however late the
+//! Each event waits in a task of its own, which may end at any time. The order is that of the tickets, however late the
 //! runtime runs a task.
 
 use std::collections::BTreeMap;

@@ -335,8 +335,8 @@ impl App {
         if copying.missing > 0 {
             self.notices.add_text(
                 Severity::Warning,
-                "Of some rows only the beginning of the text was copied: the journal does not have the rest any more, or it is \
-                 too long to copy. Export them to have what there is.",
+                "Some texts were copied incompletely: the journal no longer has the rest, or it is too long. Export the rows to \
+                 get all that is stored.",
             );
         }
     }

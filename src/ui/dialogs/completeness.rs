@@ -88,14 +88,14 @@ impl Report {
 pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, frame: &mut FrameContext) {
     paragraph(
         ui,
-        "Every command and data request that this monitor knows of, by how its outcome is known. It claims nothing about ids \
-         that were never seen: what was sent for those while nothing could be received cannot be known here.",
+        "Every command and data request that this monitor knows of, by how its outcome is known. Ids that this monitor has never \
+         seen are not included.",
     );
     if report.suspected {
         paragraph(
             ui,
-            "Nothing is claimed for now: outcomes of commands did not come on the socket although it was connected, so another \
-             client may take messages of this profile.",
+            "Completeness is not known: some outcomes did not arrive although the connection was live. Another client may be \
+             receiving this profile's messages.",
         );
     }
     let outcome_counts = report.outcome_counts;

@@ -40,8 +40,8 @@ const GUIDE: [(&str, &str); 11] = [
     ),
     (
         "Understanding",
-        "I opens Insight: how much came, why commands failed and how long they took, over the last hour, six hours or day. \
-         A click on a reason shows the commands that failed for it.",
+        "Press I for Insight: the number of messages, why commands failed, and how long they took, over the last hour, six \
+         hours or day. A click on a reason shows the commands that failed for it.",
     ),
     (
         "Ready data",

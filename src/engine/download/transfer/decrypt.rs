@@ -32,7 +32,7 @@ pub(crate) enum NotOpened {
     #[error("it is not of the form that payloads are encrypted in")]
     NotEncrypted,
     /// The tag does not match.
-    #[error("the key is not its key, or it was changed on its way")]
+    #[error("the key is wrong, or the data was changed")]
     WrongTag,
     /// The disk failed.
     #[error("{}", crate::settings::atomic::describe_io(.0))]
