@@ -9,7 +9,7 @@ use crate::settings::error::SettingsError;
 use crate::settings::layout::{
     ColumnLayout, InsightLayout, InsightSpan, SavedFilter, SortLayout, TableColumn, TableLayout, Times,
 };
-use crate::settings::limits::LIMITS;
+use crate::settings::limits::limits;
 use crate::settings::profile::{DownloadSettings, Profile, ProfileId};
 use crate::settings::proxy::ProxyChoice;
 use crate::settings::{Motion, Preferences, Settings, Theme, WindowGeometry, atomic};
@@ -199,16 +199,16 @@ fn an_invalid_value_alone_falls_back_and_stays_in_the_file_until_changed() {
 #[test]
 fn a_number_out_of_range_is_replaced_by_its_default_and_reported() {
     let defaults = Table::try_from(Preferences::default()).unwrap();
-    for (key, least, most) in LIMITS {
-        for (number, is_valid) in [(least - 1, false), (*least, true), (*most, true), (most + 1, false)] {
+    for (key, least, most) in limits() {
+        for (number, is_valid) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
             let (_root, directories) = directories();
             fs::write(directories.config().join(FILE), format!("[preferences]\n{key} = {number}\n")).unwrap();
             let (_, settings, notice) = Store::open(&directories);
-            let read = Table::try_from(&settings.preferences).unwrap()[*key].as_integer();
+            let read = Table::try_from(&settings.preferences).unwrap()[key].as_integer();
             if is_valid {
                 assert_eq!((read, notice), (Some(number), None), "{key}");
             } else {
-                assert_eq!(read, defaults[*key].as_integer(), "{key} = {number} is used");
+                assert_eq!(read, defaults[key].as_integer(), "{key} = {number} is used");
                 let notice = notice.unwrap_or_else(|| panic!("nothing was said of {key} = {number}"));
                 assert!(notice.contains(&format!("{key} ({number} is not from {least} to {most})")), "{notice}");
             }
