@@ -46,7 +46,7 @@ pub enum Dialect {
 
 /// What the program prints once it is ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Print {
+pub enum OutputFormat {
     /// Lines for people, of which the last begins with `Ready`.
     #[default]
     Text,
@@ -110,7 +110,7 @@ pub struct Options {
     pub script: Option<PathBuf>,
     /// What to print once it is ready.
     #[arg(long, value_enum, default_value_t)]
-    pub print: Print,
+    pub print: OutputFormat,
 }
 
 /// The seed of a generator.

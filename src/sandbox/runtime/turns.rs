@@ -13,17 +13,17 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 /// When something is due, and its number: lower numbers began earlier.
-type Place = (Instant, u64);
+type TurnOrder = (Instant, u64);
 
 /// What waits for one owner's turns.
 #[derive(Default)]
-struct Line {
-    waiting: BTreeMap<Place, Arc<Notify>>,
+struct WaitQueue {
+    waiting: BTreeMap<TurnOrder, Arc<Notify>>,
     is_busy: bool,
 }
 
 /// The turns of all owners.
-pub(crate) struct Turns<K>(Arc<Mutex<BTreeMap<K, Line>>>);
+pub(crate) struct Turns<K>(Arc<Mutex<BTreeMap<K, WaitQueue>>>);
 
 impl<K> Clone for Turns<K> {
     fn clone(&self) -> Self {
@@ -41,7 +41,7 @@ impl<K> Default for Turns<K> {
 pub(crate) struct Ticket<K: Ord> {
     turns: Turns<K>,
     owner: K,
-    place: Place,
+    place: TurnOrder,
     first: Arc<Notify>,
     is_held: bool,
 }

@@ -28,14 +28,14 @@ pub(crate) struct Report {
     /// The gaps, newest first.
     gaps: Vec<(RowId, GapState)>,
     /// Ids without outcome: first those that were open across a gap, then the newest.
-    open: Vec<Open>,
+    open: Vec<OpenId>,
     /// Whether another client probably takes messages.
     suspected: bool,
 }
 
 /// An id without outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Open {
+struct OpenId {
     row: RowId,
     id: String,
     /// Its status, and the source of that status.
@@ -68,7 +68,7 @@ impl Report {
                     None => "not heard of yet",
                 };
                 let words = format!("{}, {known}", activity.status().word());
-                open.push(Open { row, id: sanitize(&cut(&activity.id(), 64)).into_owned(), words });
+                open.push(OpenId { row, id: sanitize(&cut(&activity.id(), 64)).into_owned(), words });
             }
         }
         gaps.truncate(MAX_LISTED);

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, ROWS_IN_MEMORY, SCALES, Theme};
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::dialog_frame::{close_button, pane};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -198,11 +198,11 @@ pub(crate) fn show(
 fn of_profile(ui: &mut Ui, active_tab: Option<&ProfileTab>, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let at = begin(ui, "Ready data");
-    let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(active_tab));
+    let (words, why_not) = (UiCommand::DataSettings.words(), UiCommand::DataSettings.why_not(active_tab));
     let press = Button::new(&words).style(ButtonStyle::Outlined).why_not(why_not);
     let response = press.at(ui, at);
     if response.clicked() {
-        frame.request(UiRequest::Run(Command::DataSettings));
+        frame.request(UiRequest::Run(UiCommand::DataSettings));
     }
     if let Some(why) = why_not {
         let beside = pos2(response.rect.right() + 12.0, at.y);
