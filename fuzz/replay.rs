@@ -11,6 +11,8 @@ mod content_disposition;
 #[expect(dead_code, reason = "the journal has more use of it")]
 #[path = "../src/journal/file/entry_codec.rs"]
 mod entry_codec;
+#[path = "checks/file_name.rs"]
+mod file_name;
 #[path = "checks/filter.rs"]
 mod filter;
 #[path = "checks/frames.rs"]
@@ -22,23 +24,40 @@ mod rest_answers;
 #[path = "checks/settings.rs"]
 mod settings;
 
-/// Runs `check` on every input that broke `target`.
-fn replay(target: &str, check: fn(&[u8])) {
-    let folder = format!("{}/fuzz/failing_inputs/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut count = 0;
-    for entry in std::fs::read_dir(&folder).expect(&folder) {
-        check(&std::fs::read(entry.expect("an entry").path()).expect("bytes"));
-        count += 1;
-    }
-    assert!(count > 0, "{folder} is empty");
+/// Every fuzz target with its check.
+const CHECKS: [(&str, fn(&[u8])); 7] = [
+    ("content_disposition", content_disposition::check),
+    ("file_name", file_name::check),
+    ("filter", filter::check),
+    ("frames", frames::check),
+    ("journal_records", journal_records::check),
+    ("rest_answers", rest_answers::check),
+    ("settings", settings::check),
+];
+
+/// The files of a folder below `fuzz`, sorted.
+fn files(folder: &str) -> Vec<std::path::PathBuf> {
+    let folder = format!("{}/fuzz/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(&folder).expect(&folder);
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    files
 }
 
 #[test]
 fn inputs_that_once_broke_a_fuzz_target_no_longer_do() {
-    replay("frames", frames::check);
-    replay("rest_answers", rest_answers::check);
-    replay("filter", filter::check);
-    replay("content_disposition", content_disposition::check);
-    replay("settings", settings::check);
-    replay("journal_records", journal_records::check);
+    for (target, check) in CHECKS {
+        let inputs = files(&format!("failing_inputs/{target}"));
+        assert!(!inputs.is_empty(), "{target} has no input");
+        for input in inputs {
+            check(&std::fs::read(input).expect("bytes"));
+        }
+    }
+}
+
+#[test]
+fn every_fuzz_target_is_replayed() {
+    let targets: Vec<_> =
+        files("fuzz_targets").iter().filter_map(|file| file.file_stem()?.to_str().map(str::to_owned)).collect();
+    assert_eq!(targets, CHECKS.map(|(target, _)| target));
 }

@@ -5,7 +5,7 @@
 //!
 //! # Modules
 //!
-//! A module uses only those above it in this list; `tests/architecture.rs` checks it.
+//! A module uses only those that this table allows, which are above it; `tests/architecture.rs` checks it.
 //!
 //! | module | holds | may use | never |
 //! |---|---|---|---|

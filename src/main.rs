@@ -110,14 +110,14 @@ fn show(
     (display, geometry): (ui::Display, Option<WindowGeometry>),
     options: impl FnOnce(Waker) -> EngineOptions,
 ) -> Result<(), Failure> {
-    let stillness = ui::ReducedMotionQuery::start();
+    let reduced_motion = ui::ReducedMotionQuery::start();
     let waker = ui::Waker::default();
     let wake = waker.clone();
     let options = options(Arc::new(move || wake.wake()));
     let woken = waker.clone();
     let launch = ui::WindowConfig {
         display,
-        start: Box::new(move || start(options, &woken, &stillness)),
+        start: Box::new(move || start(options, &woken, &reduced_motion)),
         prefill: ui::Prefill {
             api: environment.api.map(|address| address.to_string()),
             websocket: environment.websocket.map(|address| address.to_string()),
@@ -142,7 +142,7 @@ fn show(
 fn start(
     options: EngineOptions,
     waker: &ui::Waker,
-    stillness: &ui::ReducedMotionQuery,
+    reduced_motion: &ui::ReducedMotionQuery,
 ) -> Result<ui::Started, ui::StartError> {
     let (engine, events) = Engine::start(options)?;
     // There is only one window, and it starts only one engine.
@@ -152,7 +152,7 @@ fn start(
         quit: quit_on_signal(&engine, waker),
         spawner: Arc::new(move |future| dialogs.spawn("a file dialog was open", future)),
         clock: engine.clock(),
-        reduced_motion: stillness.is_requested(),
+        reduced_motion: reduced_motion.is_requested(),
         backend: Box::new(EngineBackend { engine, events }),
     })
 }

@@ -10,6 +10,8 @@ mod imports;
 mod layers;
 #[path = "architecture/layout.rs"]
 mod layout;
+#[path = "architecture/lists.rs"]
+mod lists;
 #[path = "architecture/rules.rs"]
 mod rules;
 
@@ -163,6 +165,11 @@ fn no_two_folders_of_a_module_import_each_other_in_a_circle() {
         let between = imports::between_entries(&arrows, Path::new(folder));
         none(&described(&imports::circles(&between), &between));
     }
+}
+
+#[test]
+fn every_list_of_all_variants_has_every_variant() {
+    none(&wrong(&sources("src"), |source| lists::unlisted(&code::code(&source.text))));
 }
 
 #[test]

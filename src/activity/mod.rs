@@ -33,7 +33,7 @@ pub use filter::evaluate::WholeTexts;
 pub use filter::expression::Filter;
 pub use filter::fields::Field;
 pub use filter::suggestion::Suggestion;
-pub use stats::completeness::{CompetingConsumer, GapState, StatusAnswer};
+pub use stats::completeness::{CompetingConsumer, GapState, OpenItemState};
 pub use stats::outcome_counts::OutcomeCounts;
 pub use stats::summary::{BINS, BINS_PER_DECADE, Insight, TimeRange, bin_start};
 pub use status::{Counts, Status, StatusFilter};

@@ -13,7 +13,7 @@ use crate::protocol::sanitize;
 use super::Exit;
 use super::logging::LogFilter;
 use super::manual::{Document, texts};
-use super::subcommand::{CliCommand, Export, Format};
+use super::subcommand::{CliCommand, ExportArguments, Format};
 
 /// A live desktop monitor for the command outcomes and ready data of a Privicore profile.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -86,7 +86,8 @@ impl Arguments {
     /// Checks combinations of arguments: a sandbox has no journal to export before it runs, and no process that could track
     /// ids; JSON never begins with a byte order mark.
     fn checked(self) -> Result<Self, clap::Error> {
-        if matches!(&self.command, Some(CliCommand::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
+        if matches!(&self.command, Some(CliCommand::Export(ExportArguments { bom: true, format: Format::Ndjson, .. })))
+        {
             let words = "--bom can only be used with --format csv";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }

@@ -7,7 +7,7 @@ use crate::activity::export_record::Format as LineFormat;
 use crate::activity::{StatusFilter, Suggestion};
 use crate::credentials::{Keyring, StoreError};
 use crate::engine::{Clock, EngineClock};
-use crate::journal::{DataDirLock, EarlierLinks, Export as Lines, JournalError, LinkOpener, ReadOnlyJournal};
+use crate::journal::{DataDirLock, EarlierLinks, ExportOptions, JournalError, LinkOpener, ReadOnlyJournal};
 use crate::settings::{Directories, Settings, Store};
 
 use super::environment::Environment;
@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::output::{Output, PipeState};
 use super::profiles::{EnvProfile, ProfileNames};
 use super::signals;
-use super::subcommand::{Export, Format};
+use super::subcommand::{ExportArguments, Format};
 
 /// Runs the export.
 ///
@@ -23,7 +23,7 @@ use super::subcommand::{Export, Format};
 ///
 /// If something can't be read or written, or no profile has that name.
 pub fn run(
-    arguments: &Export,
+    arguments: &ExportArguments,
     profile: Option<&str>,
     directories: &Directories,
     environment: &Environment,
@@ -65,7 +65,7 @@ pub fn run(
     };
     let mut output = Output::open(arguments.file.as_deref())?;
     let (now, reference) = (clock.now(), clock.reference());
-    let printed = Lines {
+    let printed = ExportOptions {
         format: match arguments.format {
             Format::Csv => LineFormat::Csv,
             Format::Ndjson => LineFormat::Ndjson,

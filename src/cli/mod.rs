@@ -22,7 +22,7 @@ use crate::protocol::sanitize;
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
 pub use error::CliError;
-pub use subcommand::{CliCommand, ExitCondition, Export, Format, Track, Watch};
+pub use subcommand::{CliCommand, ExitCondition, ExportArguments, Format, Track, Watch};
 
 /// The version, with the commit that the program is built from if that is known.
 pub const VERSION: &str = env!("PRIVICORE_MONITOR_VERSION");

@@ -15,7 +15,7 @@ pub enum CliCommand {
     /// Print events without a window, one per line
     Watch(Watch),
     /// Write what the journal holds
-    Export(Export),
+    Export(ExportArguments),
     /// Track commands, so that their outcomes are expected and checked
     Track(Track),
 }
@@ -40,7 +40,7 @@ pub struct Watch {
 /// `export`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = texts::EXPORT.help())]
-pub struct Export {
+pub struct ExportArguments {
     /// The format of the lines
     #[arg(long)]
     pub format: Format,

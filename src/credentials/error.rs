@@ -58,13 +58,13 @@ fn meaning(operation: Operation) -> &'static str {
 }
 
 fn remedy(cause: &StoreError, operation: Operation) -> String {
-    let mend = match cause {
+    let first = match cause {
         StoreError::NoDefaultCollection | StoreError::TimedOut if operation == Operation::Reading => {
             return "Unlock it: it is asked again every 10 seconds. Or sign in.".to_owned();
         }
         StoreError::Missing if operation == Operation::Sealing => "Set one up, such as GNOME Keyring or KWallet",
         StoreError::Stopped | StoreError::Failed(_) if operation == Operation::Sealing => {
-            return "Start this program again to have them kept.".to_owned();
+            return "Restart the program to store links again.".to_owned();
         }
         StoreError::Locked => "Unlock it",
         StoreError::NoDefaultCollection => "Unlock it, or make one of its collections the default",
@@ -84,7 +84,7 @@ fn remedy(cause: &StoreError, operation: Operation) -> String {
         Operation::Deleting => "sign out again, or delete the entry of privicore-monitor there",
         Operation::StoringKey | Operation::ReadingKey => "enter the key again",
         Operation::DeletingKey => "take the key away again, or delete the entry of privicore-monitor there",
-        Operation::Sealing => "start this program again to have them kept",
+        Operation::Sealing => "restart the program to store links again",
     };
-    format!("{mend}, then {then}.")
+    format!("{first}, then {then}.")
 }

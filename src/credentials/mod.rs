@@ -48,11 +48,11 @@ enum Backend {
 /// A request to the thread.
 struct Request {
     task: Task,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<StoreResult>,
 }
 
 /// The store's answer; contains a secret only for [`Task::Read`], [`Task::ReadUnlocked`] and [`Task::Seal`].
-type Answer = Result<Option<SecretBytes>, StoreError>;
+type StoreResult = Result<Option<SecretBytes>, StoreError>;
 
 /// An operation on the entry of a user name.
 enum Task {
@@ -192,7 +192,7 @@ impl Keyring {
         answer.map(|bytes| bytes.and_then(SealKey::of)).map_err(|cause| KeyringError::new(Operation::Sealing, cause))
     }
 
-    async fn request(&self, task: Task) -> Answer {
+    async fn request(&self, task: Task) -> StoreResult {
         match &self.0 {
             Backend::Inline(store) => {
                 let mut store = store.lock();
@@ -259,7 +259,7 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
     }
 }
 
-fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
+fn serve(store: &mut dyn SecretStore, task: &Task) -> StoreResult {
     match task {
         Task::Store(user, secret) => store_verified(store, user, secret).map(|_kept| None),
         Task::Read(user) => match chunked_entry::get(store, user)? {

@@ -48,7 +48,7 @@ mod test_support;
 
 pub use client::connector::{Connector, NetworkConnector};
 pub use context::options::{EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
-pub use events::action::{Action, Credential, CutText, DATA_TOKENS_PER_PAGE, Export, LinkPermission, SignIn};
+pub use events::action::{Action, Credential, CutText, DATA_TOKENS_PER_PAGE, ExportRequest, LinkPermission, SignIn};
 pub use events::cause::Cause;
 pub use events::clock_jump::ClockJump;
 pub use events::connection_reason::{

@@ -31,7 +31,7 @@ pub(crate) mod write;
 pub use error::{JournalError, NotAppended, RepairReport};
 pub use file::lock::{DataDirLock, is_open_to_others};
 pub use handle::{Journal, Opened};
-pub use read::export::Export;
+pub use read::export::ExportOptions;
 pub use read::history::History;
 pub use read::read_only::{ExternalSort, Interrupter, ReadOnlyJournal};
 pub use tables::clock::{Resumed, StoredClock};

@@ -8,13 +8,13 @@ use crate::activity::export_record::Format;
 use crate::activity::{Filter, StatusFilter, TimeReference, Timestamp};
 use crate::journal::error::JournalError;
 use crate::journal::file::schema::FILE;
-use crate::journal::read::export::Export;
+use crate::journal::read::export::ExportOptions;
 use crate::journal::read::read_only::ReadOnlyJournal;
 use crate::journal::tables::earlier_links::EarlierLinks;
 
 /// An export of all activities, or all messages, as JSON lines.
-pub(crate) fn export(messages: bool, link_lifetime: Duration, now: Timestamp) -> Export {
-    Export {
+pub(crate) fn export(messages: bool, link_lifetime: Duration, now: Timestamp) -> ExportOptions {
+    ExportOptions {
         format: Format::Ndjson,
         only: None,
         filter: Filter::default(),
@@ -32,7 +32,7 @@ pub(crate) fn export(messages: bool, link_lifetime: Duration, now: Timestamp) ->
 }
 
 /// The lines that an export of a data folder writes.
-pub(crate) fn exported(folder: &Path, export: &Export) -> Vec<String> {
+pub(crate) fn exported(folder: &Path, export: &ExportOptions) -> Vec<String> {
     let archive = ReadOnlyJournal::open(folder).unwrap();
     let mut lines = Vec::new();
     let written = export.write(archive.as_ref(), |line| {

@@ -25,13 +25,13 @@ pub fn leave(token: &AuthorizationToken, correlation: &CorrelationId, channel: O
 struct Request<'a> {
     action: &'a str,
     correlation_id: &'a str,
-    data: RequestData<'a>,
+    data: ChannelRequestData<'a>,
 }
 
 /// Its inner object.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RequestData<'a> {
+struct ChannelRequestData<'a> {
     authorization_token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel_id: Option<&'a str>,
@@ -44,7 +44,7 @@ fn frame(
     correlation: &CorrelationId,
     channel: Option<&ChannelId>,
 ) -> SecretString {
-    let data = RequestData {
+    let data = ChannelRequestData {
         authorization_token: token.expose(),
         channel_id: channel.map(ChannelId::as_str),
         correlation_id: correlation.as_str(),

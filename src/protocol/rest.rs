@@ -18,7 +18,7 @@ pub const REQUEST_HEADER: &str = "x-dpt-cab-request-id";
 
 /// A token that the server issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenAnswer {
+pub struct TokenResponse {
     /// The token.
     pub token: AuthorizationToken,
     /// When it expires.
@@ -27,7 +27,7 @@ pub struct TokenAnswer {
 
 /// A server's response to `request-status` about a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StatusAnswer {
+pub enum StatusResponse {
     /// The server knows the command.
     Known {
         /// Its state.
@@ -69,10 +69,10 @@ pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
 }
 
 /// Reads the response of `authenticate` or `reauthorize-authorization-token`.
-pub fn token_answer(body: &str) -> Option<TokenAnswer> {
+pub fn token_answer(body: &str) -> Option<TokenResponse> {
     let value = lenient::value(body)?;
     let token = value.get("authorizationToken")?.as_str().filter(|token| !token.is_empty())?;
-    Some(TokenAnswer { token: AuthorizationToken::new(token), expiry: Expiry::of_answer(&value) })
+    Some(TokenResponse { token: AuthorizationToken::new(token), expiry: Expiry::of_answer(&value) })
 }
 
 /// Reads the response of `authorization-token/expiry`.
@@ -84,14 +84,14 @@ pub fn expiry(body: &str) -> Expiry {
 
 /// Reads the response of `request-status`: a state word, bare or in a one-element array; an object; or just the HTTP status (200
 /// done, 202 still running).
-pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
+pub fn status_answer(http_status: u16, body: &str) -> StatusResponse {
     if http_status == 404 {
-        return StatusAnswer::Unknown;
+        return StatusResponse::Unknown;
     }
     if !matches!(http_status, 200..=299) {
-        return StatusAnswer::NotUnderstood;
+        return StatusResponse::NotUnderstood;
     }
-    let known = |status, text| StatusAnswer::Known { status, text };
+    let known = |status, text| StatusResponse::Known { status, text };
     let by_http = || match http_status {
         202 => known(CommandStatus::Pending, None),
         _ => known(CommandStatus::Succeeded, None),
@@ -106,7 +106,7 @@ pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
         other => other,
     };
     match value {
-        Value::String(word) => state_word(&word).map_or(StatusAnswer::NotUnderstood, |status| known(status, None)),
+        Value::String(word) => state_word(&word).map_or(StatusResponse::NotUnderstood, |status| known(status, None)),
         Value::Object(map) => {
             let text = match map.get("body") {
                 None | Some(Value::Null) => None,
@@ -124,11 +124,11 @@ pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
             match status {
                 Some(status) => known(status, text),
                 None if map.is_empty() => by_http(),
-                None => StatusAnswer::NotUnderstood,
+                None => StatusResponse::NotUnderstood,
             }
         }
         Value::Array(list) if list.is_empty() => by_http(),
-        _ => StatusAnswer::NotUnderstood,
+        _ => StatusResponse::NotUnderstood,
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_status_answer_is_read_in_every_shape() {
         use CommandStatus::{Failed, Other, Pending, Succeeded};
-        let known = |status, text: Option<&str>| StatusAnswer::Known { status, text: text.map(str::to_owned) };
+        let known = |status, text: Option<&str>| StatusResponse::Known { status, text: text.map(str::to_owned) };
         for (http, body, wanted) in [
             (200, r#""succeeded""#, known(Succeeded, None)),
             (200, "started", known(Pending, None)),
@@ -202,10 +202,10 @@ mod tests {
             (200, "", known(Succeeded, None)),
             (202, "", known(Pending, None)),
             (202, "{}", known(Pending, None)),
-            (404, "", StatusAnswer::Unknown),
-            (404, r#""succeeded""#, StatusAnswer::Unknown),
-            (200, "<html>", StatusAnswer::NotUnderstood),
-            (500, "", StatusAnswer::NotUnderstood),
+            (404, "", StatusResponse::Unknown),
+            (404, r#""succeeded""#, StatusResponse::Unknown),
+            (200, "<html>", StatusResponse::NotUnderstood),
+            (500, "", StatusResponse::NotUnderstood),
         ] {
             assert_eq!(status_answer(http, body), wanted, "{http} {body:?}");
         }
@@ -247,7 +247,7 @@ mod tests {
             assert_eq!(error_text(&with(r#""message":"no\ud83d""#)).as_deref(), Some("no\u{fffd}"), "{odd}");
             assert_eq!(command_id(None, &with(r#""commandId":"c-1""#)), Some(CommandId::from("c-1")), "{odd}");
             assert_eq!(request_id(None, &with(r#""requestId":"r-1""#)), Some(RequestId::from("r-1")), "{odd}");
-            let known = StatusAnswer::Known { status: CommandStatus::Failed, text: Some("x\u{fffd}".to_owned()) };
+            let known = StatusResponse::Known { status: CommandStatus::Failed, text: Some("x\u{fffd}".to_owned()) };
             assert_eq!(status_answer(200, &with(r#""command_status":3,"body":"x\ud83d""#)), known, "{odd}");
             let page = crate::protocol::data_token::data_token_page(&with(
                 r#""items":[{"token":"dtk-1","fileName":"x\ud83d"}]"#,

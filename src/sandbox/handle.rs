@@ -188,7 +188,7 @@ pub enum ControlError {
     #[error("The sandbox has no profile {0}.")]
     UnknownProfile(String),
     /// The maximum number of faults is already armed.
-    #[error("Too many faults wait for their victims already. Give them shorter times or smaller counts.")]
+    #[error("Too many faults are already armed. Use shorter times or smaller counts.")]
     TooManyFaults,
     /// The data was not stored, for this reason.
     #[error("The data was not stored: {0}.")]

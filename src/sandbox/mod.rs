@@ -21,7 +21,7 @@
 //! | `runtime` | tokio's clock anchored to the wall clock; named tasks with an owner; the order of what happens; what chance decides |
 
 pub(crate) mod backend;
-pub(crate) mod command;
+pub(crate) mod cli;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod handle;
@@ -36,14 +36,14 @@ pub(crate) mod scenario;
 pub(crate) mod state;
 pub(crate) mod stores;
 
-pub use command::run;
+pub use cli::run;
 pub use error::SandboxError;
 pub use faults::Fault;
 pub use faults::downloads::DownloadFault;
 pub use faults::types::{Garbage, HttpRefusal, Limit};
 pub use handle::{Account, Control, ControlError, SandboxHandle, start};
 pub use options::time::{Latency, TimeError};
-pub use options::{Delivery, Dialect, Options, Print, Scenario};
+pub use options::{Delivery, Dialect, Options, OutputFormat, Scenario};
 pub use rest::call::endpoint::{Access, Endpoint, Phase};
 pub use rest::endpoints;
 pub use runtime::open_files::raise_open_file_limit;

@@ -9,6 +9,7 @@ pub(crate) mod directories;
 pub(crate) mod error;
 pub(crate) mod layout;
 pub(crate) mod lenient;
+pub(crate) mod limits;
 pub(crate) mod profile;
 pub(crate) mod proxy;
 pub(crate) mod store;
@@ -21,6 +22,7 @@ pub use change::{PreferenceChange, SavingChange};
 pub use directories::Directories;
 pub use error::SettingsError;
 pub use layout::{ColumnLayout, InsightLayout, InsightSpan, SavedFilter, SortLayout, TableColumn, TableLayout, Times};
+pub use limits::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, MESSAGE_LIMITS, ROWS_IN_MEMORY, SCALES};
 pub use profile::{DownloadSettings, Profile, ProfileId};
 pub use proxy::{ProxyChoice, ProxyChoiceError};
 pub use store::Store;
@@ -48,19 +50,23 @@ impl Settings {
 pub struct Preferences {
     /// Light, dark, or as the system has it.
     pub theme: Theme,
-    /// Maximum size of a message in bytes; a larger one closes the connection.
+    /// Maximum size of a message in bytes, one of [`MESSAGE_LIMITS`]; a larger one closes the connection.
+    #[serde(deserialize_with = "limits::message_limit")]
     pub message_limit: usize,
     /// Lifetime of a link whose message does not give one, in seconds.
     pub link_lifetime: u32,
     /// Number of simultaneous downloads, one of [`DOWNLOADS_AT_ONCE`]; others wait, earliest expiry first.
+    #[serde(deserialize_with = "limits::downloads_at_once")]
     pub downloads_at_once: u32,
     /// Number of seconds without data after which a download is cancelled: one of [`IDLE_LIMITS`].
+    #[serde(deserialize_with = "limits::idle_limit")]
     pub idle_limit: u32,
     /// Number of days for which a journal entry is kept; 0 for no age limit.
     pub retention_days: u32,
     /// Maximum size of the journal in bytes, beyond which its oldest entries are removed; 0 for no limit.
     pub retention_bytes: u64,
     /// Maximum number of each profile's rows in memory; see [`Preferences::rows_in_memory`].
+    #[serde(deserialize_with = "limits::rows_in_memory")]
     pub rows_in_memory: u32,
     /// How times are shown.
     pub times: Times,
@@ -71,6 +77,7 @@ pub struct Preferences {
     /// Named layouts, for all profiles.
     pub saved_filters: Vec<SavedFilter>,
     /// The scale in per cent of the system's size: one of [`SCALES`].
+    #[serde(deserialize_with = "limits::scale")]
     pub scale: u16,
     /// Whether changes are animated.
     pub motion: Motion,
@@ -131,18 +138,6 @@ impl Default for Preferences {
         }
     }
 }
-
-/// Allowed number of simultaneous downloads.
-pub const DOWNLOADS_AT_ONCE: std::ops::RangeInclusive<u32> = 1..=16;
-
-/// Allowed number of each profile's rows in memory.
-pub const ROWS_IN_MEMORY: std::ops::RangeInclusive<u32> = 10_000..=100_000_000;
-
-/// Allowed time without data before a download is cancelled, in seconds.
-pub const IDLE_LIMITS: std::ops::RangeInclusive<u32> = 5..=3_600;
-
-/// Allowed scales, in per cent.
-pub const SCALES: std::ops::RangeInclusive<u16> = 100..=200;
 
 /// The window's last size. No position: its screen may be gone, and systems place windows well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

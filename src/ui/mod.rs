@@ -10,7 +10,7 @@
 //! | `bars` | the bars around the table, notices, downloads, and the live region for screen readers |
 //! | `details` | one activity: its messages, JSON and next steps |
 //! | `dialogs` | settings, help, the command palette, data requests, export and all other dialogs |
-//! | `frame` | what views get in a frame and may request: `FrameContext`, `UiRequest`, `Command`, the frame of dialogs |
+//! | `frame` | what views get in a frame and may request: `FrameContext`, `UiRequest`, `UiCommand`, the frame of dialogs |
 //! | `input` | key presses, menus, and when a command is available |
 //! | `insight` | the summary beside the table: what arrived, why commands failed, how long they took |
 //! | `platform` | what the window needs from the system: traits (`ports`) and their implementations |

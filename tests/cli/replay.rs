@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use privicore_monitor::activity::export_record::Record;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Garbage, Options, start};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -83,4 +84,17 @@ fn what_was_exported_is_replayed_to_the_same_rows() {
     let settled = |home: &Home| rows(home, &[], &home.folder("rows.ndjson"));
     assert_eq!(settled(&second), settled(&first), "the rows in their last state");
     runtime.block_on(sandbox.shutdown());
+}
+
+#[test]
+fn a_replayed_line_has_the_fields_of_an_exported_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("script.ndjson");
+    std::fs::write(&script, "{\"kind\":\"command\",\"unheard-of\":1}\n").expect("written");
+    let runtime = Runtime::new().expect("threads");
+    let refused = runtime.block_on(start(Options { script: Some(script), ..Options::embedded() }));
+    let refused = refused.err().expect("a field that does not exist was taken").to_string();
+    // The sandbox can't use the monitor's list, so both are compared.
+    let fields = Record::csv_header().trim_end().replace(',', ", ");
+    assert!(refused.contains(&format!("the fields are {fields}")), "{refused}");
 }

@@ -347,7 +347,7 @@ async fn a_redirect_within_the_host_is_followed_to_other_ports_and_to_encryption
         ("secure", Ok(())),
         ("around0", Ok(())),
         ("forever", Err((DownloadFailure::Broken, "again and again"))),
-        ("nowhere", Err((DownloadFailure::Broken, "without saying where to"))),
+        ("nowhere", Err((DownloadFailure::Broken, "without an address"))),
         ("other", Err((DownloadFailure::Broken, "127.0.0.1 without encryption"))),
         ("closed", Err((DownloadFailure::NotStarted, "can't be reached"))),
     ] {

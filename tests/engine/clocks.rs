@@ -9,7 +9,7 @@ use privicore_monitor::activity::{
     Activities, ActivityKey, Entry, Fact, Filter, LocalEvent, Status, StatusFilter, TimeRange, Timestamp,
 };
 use privicore_monitor::engine::{Action, EngineClock, EngineOptions, Event, ProfileStatus, TokenStatus};
-use privicore_monitor::journal::{Export, JournalError, LinkOpener, ReadOnlyJournal};
+use privicore_monitor::journal::{ExportOptions, JournalError, LinkOpener, ReadOnlyJournal};
 use privicore_monitor::protocol::RequestId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, SandboxHandle};
 use privicore_monitor::settings::Preferences;
@@ -49,7 +49,7 @@ impl Wrong {
         let archive =
             ReadOnlyJournal::open(&self.machine.folder.path().join("data")).expect("a journal").expect("a journal");
         let clock = EngineClock::of_writer(Some(&archive), self.options().clock).expect("a clock");
-        let export = Export {
+        let export = ExportOptions {
             format: Format::Ndjson,
             only: None,
             filter: Filter::parse("kind:data").expect("a filter"),

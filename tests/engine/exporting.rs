@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use privicore_monitor::activity::export_record::Format;
 use privicore_monitor::activity::{ActivityKey, Filter, Seq, StatusFilter};
-use privicore_monitor::engine::{Action, Event, Export, ExportProgress};
+use privicore_monitor::engine::{Action, Event, ExportProgress, ExportRequest};
 use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::ProfileId;
 
@@ -30,7 +30,7 @@ async fn exactly_the_rows_that_match_both_filters_are_in_the_file() {
         let profile = Some(profile);
         let everything = export_of_everything(Format::Ndjson, to);
         let status_filter = StatusFilter::Failed;
-        Action::Export(Box::new(Export { profile, filter, status_filter, ..everything }))
+        Action::Export(Box::new(ExportRequest { profile, filter, status_filter, ..everything }))
     };
     let file = machine.file("out.ndjson");
     window.act(export(&file));
@@ -76,7 +76,12 @@ async fn exactly_the_selected_rows_are_in_the_file() {
     {
         let to = machine.file(&format!("{number}.ndjson"));
         let (profile, everything) = (Some(profile), export_of_everything(Format::Ndjson, &to));
-        window.act(Action::Export(Box::new(Export { profile, messages, rows: Some(rows.clone()), ..everything })));
+        window.act(Action::Export(Box::new(ExportRequest {
+            profile,
+            messages,
+            rows: Some(rows.clone()),
+            ..everything
+        })));
         window.notice(&format!("exported to {}", to.display())).await;
         let text = std::fs::read_to_string(&to).expect("the file");
         let line = |line: &str| {
@@ -89,8 +94,8 @@ async fn exactly_the_selected_rows_are_in_the_file() {
 }
 
 /// An export of all rows of all profiles.
-pub(crate) fn export_of_everything(format: Format, to: &Path) -> Export {
-    Export {
+pub(crate) fn export_of_everything(format: Format, to: &Path) -> ExportRequest {
+    ExportRequest {
         profile: None,
         format,
         filter: Filter::default(),

@@ -8,7 +8,7 @@ use privicore_monitor::activity::export_record::Format;
 use privicore_monitor::activity::{Activities, Filter, Kind, StatusFilter};
 use privicore_monitor::credentials::{Keyring, MemoryStore, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{EngineClock, Event};
-use privicore_monitor::journal::{Export, JournalError, LinkOpener, ReadOnlyJournal};
+use privicore_monitor::journal::{ExportOptions, JournalError, LinkOpener, ReadOnlyJournal};
 use privicore_monitor::settings::ProfileId;
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
         None => LinkOpener::NextRun(None),
     };
     let clock = EngineClock::of_writer(Some(&archive), machine.options().clock).expect("a clock");
-    let export = Export {
+    let export = ExportOptions {
         format: Format::Ndjson,
         only: None,
         filter: Filter::parse("kind:data").expect("a filter"),

@@ -374,7 +374,7 @@ async fn a_redirect_from_the_internet_inward_is_refused_and_not_followed() {
         let LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part: None } = ended else {
             panic!("{name}: {ended:?}")
         };
-        let inward = format!("sends the download on to {host}, which is in this machine or a private network.");
+        let inward = format!("redirects the download to {host}, which is on this machine or in a private network.");
         for words in [&*inward, "That is not followed.", "The link may be used up; request the data again"] {
             assert!(sentence.contains(words), "{name}: {sentence}");
         }

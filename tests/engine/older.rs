@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use privicore_monitor::activity::{
-    Activities, ActivityKey, Entry, Fact, Filter, Gap, GapCause, Kind, LocalEvent, Status, StatusAnswer, StatusCheck,
+    Activities, ActivityKey, Entry, Fact, Filter, Gap, GapCause, Kind, LocalEvent, OpenItemState, Status, StatusCheck,
     StatusFilter, Timestamp,
 };
 use privicore_monitor::credentials::Keyring;
@@ -289,6 +289,6 @@ async fn a_gap_counts_unrestored_activities_as_the_journal_knows_them() {
     // Each counts once: those of the journal, the new ones, and those that the gap names.
     assert_eq!(model.known(), COMMANDS + 2 * COMMANDS + 3);
     // Nothing is claimed about a command that is only in the journal.
-    assert_eq!(model.activities.answer(&command(7)), StatusAnswer::Open);
+    assert_eq!(model.activities.answer(&command(7)), OpenItemState::Open);
     window.quit().await;
 }

@@ -148,7 +148,7 @@ async fn a_sign_out_that_can_not_be_recorded_is_a_problem_until_it_is_done() {
         status.problems.iter().any(|problem| problem.kind() == ProblemKind::SignOutUnwritten).then_some(())
     };
     window.until("that it is not written down", unwritten).await;
-    window.notice("is signed out, but that can't be written down").await;
+    window.notice("is signed out, but the journal could not record it").await;
     control.be(Mood::Open);
     window.until("the end of that problem", |status| unwritten(status).is_none().then_some(())).await;
     assert_eq!(machine.keyring.token(id).await.expect("it is open"), None);

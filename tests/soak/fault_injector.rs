@@ -32,13 +32,13 @@ const CALM: Duration = Duration::from_secs(35);
 const FALL: Duration = Duration::from_millis(500);
 
 /// Injects faults, and counts those that took effect.
-pub(crate) struct Mischief {
+pub(crate) struct FaultInjector {
     control: Control,
     random: fastrand::Rng,
     struck: BTreeMap<&'static str, u32>,
 }
 
-impl Mischief {
+impl FaultInjector {
     /// The same seed makes the same choices.
     pub(crate) fn new(control: Control, seed: u64) -> Self {
         Self { control, random: fastrand::Rng::with_seed(seed), struck: BTreeMap::new() }
@@ -141,7 +141,7 @@ impl Mischief {
     }
 }
 
-impl fmt::Display for Mischief {
+impl fmt::Display for FaultInjector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, struck) in &self.struck {
             writeln!(f, "{struck:>9}  {name}")?;

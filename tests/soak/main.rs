@@ -25,7 +25,7 @@ use privicore_monitor::sandbox::{Options, Scenario, start};
 use tokio::time::{Instant, timeout};
 
 use broker::Broker;
-use fault_injector::Mischief;
+use fault_injector::FaultInjector;
 use monitor::Monitor;
 use stream::Stream;
 
@@ -66,11 +66,11 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     monitor.live().await;
     let stream = Stream::start(sandbox.control());
 
-    let mut mischief = Mischief::new(sandbox.control(), seed);
-    mischief.make(&mut broker, &monitor, time).await;
+    let mut injector = FaultInjector::new(sandbox.control(), seed);
+    injector.make(&mut broker, &monitor, time).await;
 
     let sent = stream.end().await;
-    println!("{mischief}\n{sent:>9}  sent after {} s", began.elapsed().as_secs());
+    println!("{injector}\n{sent:>9}  sent after {} s", began.elapsed().as_secs());
     broker.waiting_in(QUEUE, 0).await;
     let settled = timeout(SETTLING, monitor.quiet()).await;
     assert!(settled.is_ok(), "messages went on arriving for minutes after the last was sent");

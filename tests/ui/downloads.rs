@@ -160,8 +160,8 @@ fn without_disk_space_the_operator_is_asked_and_each_answer_is_one_press() {
     ready(&mut window, &["r-1"]);
     let stage = DownloadStage::NoSpace { needed: 1_400_000_000, free: 112_000_000, folder: PathBuf::from("/home/ops") };
     running(&mut window, "r-1", progress("one.bin", stage));
-    let asked = "There is no room for one.bin: 1.4 GB are needed and 112 MB are free in /home/ops. Free some, or choose another \
-                 place; the download is held open meanwhile.";
+    let asked = "Not enough disk space for one.bin: 1.4 GB needed, 112 MB free in /home/ops. Free some space or choose another \
+                 folder; the download waits.";
     assert!(window.all(Role::Alert).iter().any(|alert| alert == asked), "{:?}", window.all(Role::Alert));
     window.press("Try again one.bin");
     assert!(matches!(&*window.actions(), [Action::ResumeDownload { request, .. }] if request.as_str() == "r-1"));

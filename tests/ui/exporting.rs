@@ -5,7 +5,7 @@ use egui::{Key, Modifiers, Rect, Shape};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::export_record::Format;
 use privicore_monitor::activity::{Seq, StatusFilter};
-use privicore_monitor::engine::{Action, Event, Export, ExportProgress};
+use privicore_monitor::engine::{Action, Event, ExportProgress, ExportRequest};
 use privicore_monitor::settings::Theme;
 
 use super::harness::{Window, command};
@@ -13,7 +13,7 @@ use super::screens::export_of_filter;
 
 /// The export that the engine was asked for.
 #[track_caller]
-fn requested_export(window: &mut Window) -> Export {
+fn requested_export(window: &mut Window) -> ExportRequest {
     let actions = window.actions();
     // Before it, the window may have stored its layout.
     let [.., Action::Export(export), Action::ChangePreferences { .. }] = &*actions else { panic!("{actions:?}") };

@@ -84,7 +84,7 @@ fn closing_while_the_journal_refuses_warns_of_lost_messages() {
     window.run();
     assert!(window.has(Role::Dialog, "Close Privicore Monitor"), "no warning");
     let words = window.all(Role::Label).concat();
-    assert!(words.contains("2 messages are in memory only") && !words.contains("download"), "{words}");
+    assert!(words.contains("2 messages are only in memory") && !words.contains("download"), "{words}");
     window.press("Keep open");
     assert!(window.actions().is_empty(), "it leaves all the same");
     window.close();

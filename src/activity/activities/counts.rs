@@ -1,7 +1,7 @@
 //! Running totals over the rows: the status filters' counts, the outcome counts, outcomes by minute, and expected latencies.
 
 use crate::activity::entry::{Entry, Fact, Kind};
-use crate::activity::stats::completeness::StatusAnswer;
+use crate::activity::stats::completeness::OpenItemState;
 use crate::activity::stats::outcome_counts::{OutcomeCounts, OutcomeSource};
 use crate::activity::stats::summary::{Insight, Outcome, TimeRange};
 use crate::activity::status::{Counts, Status};
@@ -24,14 +24,14 @@ impl Activities {
     /// The row's contribution; `None` before its first entry.
     pub(crate) fn counted(&self, at: u32) -> Option<Counted> {
         let activity = self.get_at(at).filter(|activity| activity.row.first.is_set())?;
-        let checked_at = activity.undelivered_outcome().map(|unheard| unheard.answered);
+        let checked_at = activity.undelivered_outcome().map(|outcome| outcome.answered);
         let (status, outcome_source) = (activity.status(), activity.outcome_source());
         Some(Counted { status, outcome_source, outcome: Outcome::of(&activity), checked_at })
     }
 
     pub(crate) fn update_counts(&mut self, at: u32, before: Option<Counted>) {
         let after = self.counted(at);
-        let is_settled = |counted: Counted| StatusAnswer::of(counted.status) == StatusAnswer::Settled;
+        let is_settled = |counted: Counted| OpenItemState::of(counted.status) == OpenItemState::Settled;
         // Earlier entries of a reloaded row may have had its outcome.
         let was_settled = before.map_or_else(|| self.is_incomplete(at), is_settled);
         if was_settled && after.is_some_and(|after| !is_settled(after)) {

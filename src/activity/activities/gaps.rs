@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::activity::entry::{ActivityKey, Gap, Kind};
-use crate::activity::stats::completeness::{self, CompetingConsumer, GapState, Gaps, StatusAnswer};
+use crate::activity::stats::completeness::{self, CompetingConsumer, GapState, Gaps, OpenItemState};
 use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::CommandId;
 
@@ -64,11 +64,11 @@ impl Activities {
 
     /// What is known of an id now. Evicted ids count as settled, because only settled rows are evicted. An id that is only known to
     /// be in the journal counts as open.
-    pub fn answer(&self, key: &ActivityKey) -> StatusAnswer {
+    pub fn answer(&self, key: &ActivityKey) -> OpenItemState {
         match self.find(key).and_then(|row| self.get(row)).map(|activity| activity.status()) {
-            Some(status) => StatusAnswer::of(status),
-            None if self.was_evicted(key) => StatusAnswer::Settled,
-            None => StatusAnswer::Open,
+            Some(status) => OpenItemState::of(status),
+            None if self.was_evicted(key) => OpenItemState::Settled,
+            None => OpenItemState::Open,
         }
     }
 
@@ -80,9 +80,9 @@ impl Activities {
         }
         let gaps = Gaps::of(self.gaps.values().map(|(_, gap)| gap));
         let newest = self.checked_only.iter().rev().take(MAX_EXAMINED);
-        let unheard = newest
+        let undelivered = newest
             .filter_map(|&(answered, at)| self.get_at(at)?.undelivered_outcome().filter(|it| it.answered == answered));
-        unheard.filter(|unheard| !gaps.explain(*unheard)).map(|unheard| unheard.answered).collect()
+        undelivered.filter(|outcome| !gaps.explain(*outcome)).map(|outcome| outcome.answered).collect()
     }
 
     /// Whether another client probably receives messages, judged by the result of [`Activities::undelivered_outcomes`].

@@ -40,7 +40,7 @@ impl Activities {
         for (at, before) in judged {
             self.set_deadline(at, None);
             self.update_counts(at, before);
-            let place = self.place(at);
+            let place = self.first_seq(at);
             self.list_change(at, place);
         }
     }
@@ -62,7 +62,7 @@ impl Activities {
                 self.restored_links.insert(request.as_str().into());
                 continue;
             };
-            let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
+            let (before, place, deadline) = (self.counted(at), self.first_seq(at), self.deadline(at));
             if let Some(data) = self.rows.get(at).and_then(|row| self.data.get_mut(row.data)) {
                 data.link_restored = true;
             }
@@ -83,7 +83,7 @@ impl Activities {
             self.now = now;
             for (at, before) in turned.into_iter().zip(before) {
                 self.update_counts(at, before);
-                let place = self.place(at);
+                let place = self.first_seq(at);
                 self.list_change(at, place);
             }
             if went_back {

@@ -19,7 +19,7 @@ impl Activities {
         let key = part.get(row)?.key();
         let place = self.hint_for(&key);
         let at = self.find_or_create(&key, place, theirs.first.seq);
-        let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
+        let (before, place, deadline) = (self.counted(at), self.first_seq(at), self.deadline(at));
         let ours = self.rows.get_mut(at)?;
         *ours = copy_row(theirs, ours, &part.pool, &mut self.pool);
         if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data), self.data.get_mut(ours.data)) {
@@ -29,7 +29,7 @@ impl Activities {
             self.gaps.insert(at, gap.clone());
             self.merged_gaps.insert(at, merged_gap);
         }
-        let after = self.place(at);
+        let after = self.first_seq(at);
         if after != place {
             self.reorder(at, place, after);
         }

@@ -190,7 +190,7 @@ impl Activities {
     fn apply_to_row(&mut self, entry: &Entry, hint: RowHint) -> u32 {
         let at = self.find_or_create(&entry.key, hint, entry.seq);
         self.note_seq(entry.seq);
-        let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
+        let (before, place, deadline) = (self.counted(at), self.first_seq(at), self.deadline(at));
         let Some(row) = self.rows.get_mut(at) else { return at };
         row.apply(entry, self.data.get_mut(row.data), &mut self.pool);
         if let Fact::Gap(gap) = &entry.fact {
@@ -204,7 +204,7 @@ impl Activities {
         if !entry.seq.is_persisted() {
             self.unpersisted.insert(at);
         }
-        let after = self.place(at);
+        let after = self.first_seq(at);
         if after != place {
             self.reorder(at, place, after);
         }
@@ -316,8 +316,8 @@ impl Activities {
 
     /// Rows whose first entries are before `seq`, newest first, each with its first entry.
     pub fn before(&self, seq: Seq) -> impl Iterator<Item = (Seq, RowId)> + '_ {
-        let end = self.order.partition_point(|&at| self.place(at) < seq);
-        self.order.range(..end).rev().filter_map(|&at| Some((self.place(at), self.id(at)?)))
+        let end = self.order.partition_point(|&at| self.first_seq(at) < seq);
+        self.order.range(..end).rev().filter_map(|&at| Some((self.first_seq(at), self.id(at)?)))
     }
 
     /// The slots of all rows by arrival, oldest first.
@@ -354,7 +354,7 @@ impl Activities {
     }
 
     /// A row's place in arrival order, which is its first entry.
-    pub(crate) fn place(&self, at: u32) -> Seq {
+    pub(crate) fn first_seq(&self, at: u32) -> Seq {
         self.rows.get(at).map(|row| row.first.seq).unwrap_or_default()
     }
 
@@ -367,14 +367,14 @@ impl Activities {
                 self.eviction.on_remove(old);
             }
         }
-        let newest = self.order.back().map(|&last| self.place(last));
+        let newest = self.order.back().map(|&last| self.first_seq(last));
         if newest.is_none_or(|newest| newest < after) {
             self.order.push_back(at);
-        } else if self.order.front().is_some_and(|&first| after < self.place(first)) {
+        } else if self.order.front().is_some_and(|&first| after < self.first_seq(first)) {
             self.order.push_front(at);
             self.eviction.on_insert(0);
         } else {
-            let to = self.order.partition_point(|&other| self.place(other) < after);
+            let to = self.order.partition_point(|&other| self.first_seq(other) < after);
             self.order.insert(to, at);
             self.eviction.on_insert(to);
         }
@@ -382,7 +382,7 @@ impl Activities {
 
     /// A row's place as `order` still has it: the moved row counts at its old place.
     fn place_before(&self, other: u32, moved: u32, before: Seq) -> Seq {
-        if other == moved { before } else { self.place(other) }
+        if other == moved { before } else { self.first_seq(other) }
     }
 
     fn list_change(&mut self, at: u32, place_before: Seq) {

@@ -26,7 +26,7 @@ impl Activities {
             let hash = self.stable_hash_of(key);
             self.eviction.rows.index(hash, *seq, limit);
             if let Some(row) = self.find(key)
-                && *seq < self.place(row.slot)
+                && *seq < self.first_seq(row.slot)
             {
                 self.eviction.incomplete_in_memory.insert(row);
             }
@@ -47,7 +47,7 @@ impl Activities {
                 self.eviction.incomplete_in_memory.insert(row);
                 continue;
             }
-            let first = self.place(at);
+            let first = self.first_seq(at);
             // A restored row already counts as a row in memory.
             self.mark_incomplete(at, first, first >= self.live_from);
         }

@@ -50,10 +50,10 @@ impl Activities {
     /// Removes purged rows, looking at about `budget` rows at most. Returns whether there may be more to do.
     pub(crate) fn remove_purged(&mut self, budget: usize) -> bool {
         let Some(from) = self.eviction.purged.from else { return false };
-        let from = self.order.partition_point(|&at| self.place(at) < from);
-        let end = self.order.partition_point(|&at| self.place(at) < self.eviction.purged.before);
+        let from = self.order.partition_point(|&at| self.first_seq(at) < from);
+        let end = self.order.partition_point(|&at| self.first_seq(at) < self.eviction.purged.before);
         let end_now = end.min(from.saturating_add(budget));
-        let next = self.order.get(end_now).map(|&at| self.place(at)).filter(|_| end_now < end);
+        let next = self.order.get(end_now).map(|&at| self.first_seq(at)).filter(|_| end_now < end);
         self.remove_rows(from, end_now, usize::MAX, Self::is_purged, false);
         self.eviction.purged.from = next;
         if next.is_none() {

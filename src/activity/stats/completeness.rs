@@ -17,7 +17,7 @@ const SUSPICION_PERIOD: Duration = Duration::from_hours(1);
 
 /// What is known of an id now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusAnswer {
+pub enum OpenItemState {
     /// Its outcome is known.
     Settled,
     /// The server was asked and does not know it.
@@ -26,7 +26,7 @@ pub enum StatusAnswer {
     Open,
 }
 
-impl StatusAnswer {
+impl OpenItemState {
     /// What the status of an activity's row says. Data that is being fetched has arrived.
     pub fn of(status: Status) -> Self {
         match status {
@@ -63,7 +63,7 @@ pub struct GapState {
 impl GapState {
     /// The state of a gap, from what is known of the ids that it names. `open_now` is the number of commands and data requests that
     /// are open now: before a gap ends it names none, and these are the ones open during it.
-    pub fn of(gap: &Gap, open_now: (usize, usize), answer: impl Fn(&ActivityKey) -> StatusAnswer) -> Self {
+    pub fn of(gap: &Gap, open_now: (usize, usize), answer: impl Fn(&ActivityKey) -> OpenItemState) -> Self {
         let (from, to, cause) = (gap.from, gap.to, gap.cause);
         if to.is_none() {
             let (open, requests) = open_now;
@@ -82,13 +82,13 @@ impl GapState {
         let (mut recovered, mut unknown) = (0, 0);
         for command in &gap.open {
             match answer(&ActivityKey::Command(command.clone())) {
-                StatusAnswer::Settled => recovered += 1,
-                StatusAnswer::Unknown => unknown += 1,
-                StatusAnswer::Open => {}
+                OpenItemState::Settled => recovered += 1,
+                OpenItemState::Unknown => unknown += 1,
+                OpenItemState::Open => {}
             }
         }
         let requests = usize::try_from(gap.requests).unwrap_or(usize::MAX);
-        let is_heard = |request| answer(&ActivityKey::Data(request)) == StatusAnswer::Settled;
+        let is_heard = |request| answer(&ActivityKey::Data(request)) == OpenItemState::Settled;
         let named = gap.open_requests.iter().filter(|request| is_heard((*request).clone())).count();
         // Requests that it counts but does not name have had their outcomes if nothing is open any more.
         let unnamed = if open_now == (0, 0) { requests.saturating_sub(gap.open_requests.len()) } else { 0 };
@@ -188,15 +188,15 @@ pub struct CompetingConsumer {
 impl CompetingConsumer {
     /// Evaluates the result of [`crate::activity::Activities::undelivered_outcomes`] at a time; `settled` is the number of commands with an
     /// outcome within the hour.
-    pub fn of(unheard: &[Timestamp], settled: usize, now: Timestamp) -> Option<Self> {
-        let undelivered = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
+    pub fn of(undelivered: &[Timestamp], settled: usize, now: Timestamp) -> Option<Self> {
+        let undelivered = undelivered.iter().filter(|answered| is_suspicious(**answered, now)).count();
         (undelivered > 0).then_some(Self { undelivered, of: settled.max(undelivered) })
     }
 }
 
 /// When the evaluation of [`crate::activity::Activities::undelivered_outcomes`] changes with time alone.
-pub fn next_change(unheard: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
-    let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPICION_PERIOD)]);
+pub fn next_change(undelivered: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
+    let turns = undelivered.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPICION_PERIOD)]);
     turns.filter(|turn| *turn > now).min()
 }
 
@@ -231,9 +231,9 @@ impl Gaps {
 
     /// Whether a gap explains why an outcome was not received: a gap between its first sight and the answer, or one that starts
     /// while the socket might still have delivered it.
-    pub fn explain(&self, unheard: UndeliveredOutcome) -> bool {
-        let before = self.ends.partition_point(|(from, _)| *from <= unheard.answered.plus(GRACE));
-        before.checked_sub(1).and_then(|last| self.ends.get(last)).is_some_and(|(_, end)| *end >= unheard.since)
+    pub fn explain(&self, undelivered: UndeliveredOutcome) -> bool {
+        let before = self.ends.partition_point(|(from, _)| *from <= undelivered.answered.plus(GRACE));
+        before.checked_sub(1).and_then(|last| self.ends.get(last)).is_some_and(|(_, end)| *end >= undelivered.since)
     }
 }
 
@@ -268,11 +268,11 @@ mod tests {
     }
 
     /// By the first letter of an id.
-    fn answer(key: &ActivityKey) -> StatusAnswer {
+    fn answer(key: &ActivityKey) -> OpenItemState {
         match key.id().as_bytes()[0] {
-            b's' => StatusAnswer::Settled,
-            b'u' => StatusAnswer::Unknown,
-            _ => StatusAnswer::Open,
+            b's' => OpenItemState::Settled,
+            b'u' => OpenItemState::Unknown,
+            _ => OpenItemState::Open,
         }
     }
 

@@ -142,7 +142,7 @@ impl View {
     /// frozen rows.
     pub fn pause(&mut self, activities: &Activities) {
         if self.pause.is_none() {
-            let newest = activities.order().back().map_or(Seq(0), |&row| activities.place(row));
+            let newest = activities.order().back().map_or(Seq(0), |&row| activities.first_seq(row));
             self.pause = Some(Pause { rows: self.rows_until(activities, newest), evicted: 0, newest, stale: false });
         }
     }
@@ -161,7 +161,7 @@ impl View {
     pub fn waiting(&self, activities: &Activities) -> usize {
         self.pause.as_ref().map_or(0, |pause| {
             let order = activities.order();
-            order.len() - order.partition_point(|&row| activities.place(row) <= pause.newest)
+            order.len() - order.partition_point(|&row| activities.first_seq(row) <= pause.newest)
         })
     }
 
@@ -256,9 +256,9 @@ impl View {
             return pause.rows.iter().position(|&row| row == id);
         }
         let row = activities.slot_of(id)?;
-        let place = activities.place(row);
+        let place = activities.first_seq(row);
         if self.is_plain() {
-            let at = activities.order().partition_point(|&other| activities.place(other) < place);
+            let at = activities.order().partition_point(|&other| activities.first_seq(other) < place);
             return (activities.order().get(at) == Some(&row)).then(|| activities.len() - 1 - at);
         }
         if let Some(merge_sort) = &self.merge_sort {
@@ -299,7 +299,7 @@ impl View {
 
     /// The rows that would be shown without the pause, up to a row.
     fn rows_until(&self, activities: &Activities, newest: Seq) -> Vec<RowId> {
-        let there = |row: u32| activities.id(row).filter(|_| activities.place(row) <= newest);
+        let there = |row: u32| activities.id(row).filter(|_| activities.first_seq(row) <= newest);
         if self.is_plain() {
             return activities.order().iter().rev().filter_map(|&row| there(row)).collect();
         }
@@ -352,12 +352,12 @@ impl View {
         while let Some(&(at, id)) = self.time_triggers.first().filter(|(at, _)| *at <= activities.now()) {
             self.time_triggers.remove(&(at, id));
             self.has_trigger.set(id, false);
-            rows.push((id, activities.place(id)));
+            rows.push((id, activities.first_seq(id)));
         }
         if self.merge_sort.is_some() {
             // The sorting in progress is not touched; rows that the scan has not reached are found in their current state.
             let scan = self.scan;
-            let is_scanned = |id| scan.is_none_or(|scan| activities.place(id) >= scan);
+            let is_scanned = |id| scan.is_none_or(|scan| activities.first_seq(id) >= scan);
             let Self { late, members, .. } = self;
             late.extend(rows.into_iter().map(|(id, _)| id).filter(|&id| is_scanned(id) || members.get(id)));
             return;
@@ -385,7 +385,7 @@ impl View {
                 self.set_member(id, None);
             }
             // The scan will find the rest.
-            let is_scanned = self.scan.is_none_or(|scan| activities.place(id) >= scan);
+            let is_scanned = self.scan.is_none_or(|scan| activities.first_seq(id) >= scan);
             if matches && is_scanned && listed != Some(entry) {
                 to_insert.push((id, entry));
             }
@@ -406,7 +406,7 @@ impl View {
         let of = activities.len();
         let mut budget = budget;
         if let Some(scan) = self.scan {
-            let end = activities.order().partition_point(|&row| activities.place(row) < scan);
+            let end = activities.order().partition_point(|&row| activities.first_seq(row) < scan);
             let start = end.saturating_sub(budget);
             budget -= end - start;
             self.scan(activities, start, end);
@@ -427,7 +427,7 @@ impl View {
         };
         self.list = ChunkedList::of(sorted);
         let late = std::mem::take(&mut self.late);
-        self.reposition(activities, late.into_iter().map(|id| (id, activities.place(id))).collect());
+        self.reposition(activities, late.into_iter().map(|id| (id, activities.first_seq(id))).collect());
         Refresh::Done
     }
 
@@ -456,6 +456,6 @@ impl View {
         self.texts = texts;
         self.list.append(&found);
         self.list.recount();
-        self.scan = (start > 0).then(|| order.get(start).map(|&row| activities.place(row))).flatten();
+        self.scan = (start > 0).then(|| order.get(start).map(|&row| activities.first_seq(row))).flatten();
     }
 }

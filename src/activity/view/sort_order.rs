@@ -73,7 +73,7 @@ impl SortOrder {
 impl Sorting<'_> {
     /// A row's entry in its current state.
     pub(crate) fn entry(&self, id: u32) -> SortEntry {
-        let place = self.activities.place(id);
+        let place = self.activities.first_seq(id);
         let Some((column, descending)) = self.order.0 else { return SortOrder::arrival(id, place) };
         let (key, text) =
             self.activities.get_at(id).map_or((0, 0), |activity| short_form(column, &activity, self.texts));

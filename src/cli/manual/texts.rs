@@ -165,7 +165,9 @@ pub(super) const ENVIRONMENT: Entries = &[
     ),
     ("PRIVICORE_CA_FILE", "A file with certificate authorities to trust beside the system's, in PEM or DER form"),
     ("https_proxy, http_proxy, all_proxy, no_proxy", "Proxies, unless the settings choose otherwise"),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "Replace the system's certificate authorities (Linux)"),
     ("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "Colours of the help and of the log: NO_COLOR=1 turns them off"),
+    ("XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR", "Move the standard folders (Linux)"),
 ];
 
 /// The exit codes.

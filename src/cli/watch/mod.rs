@@ -46,7 +46,7 @@ const MAX_WAIT: Duration = Duration::from_hours(24);
 /// How many checks pass between two attempts to take over.
 const CHECKS_BEFORE_TAKEOVER: u32 = 4;
 
-/// Creates an engine, given the waker for its listener and where tokens are kept.
+/// Creates an engine's options, given the waker for its listener and where tokens are kept.
 pub type MakeOptions<'a> = dyn Fn(Waker, Tokens) -> EngineOptions + 'a;
 
 /// Where an engine keeps its tokens.
@@ -72,7 +72,7 @@ pub struct Setup<'a> {
     pub sandbox: bool,
     /// The computer's clock.
     pub clock: Clock,
-    /// Creates the engine.
+    /// Creates the engine's options.
     pub options: &'a MakeOptions<'a>,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::settings::{IDLE_LIMITS, Preferences};
+use crate::settings::Preferences;
 
 /// The silence after which a transfer is cancelled, from the current settings. Clones share it.
 #[derive(Debug, Clone)]
@@ -17,11 +17,9 @@ impl Default for IdleTimeout {
 }
 
 impl IdleTimeout {
-    /// Sets the timeout in seconds, for running transfers too. The value is clamped to the valid range and returned.
-    pub(crate) fn set(&self, seconds: u32) -> u32 {
-        let seconds = seconds.clamp(*IDLE_LIMITS.start(), *IDLE_LIMITS.end());
+    /// Sets the timeout in seconds, for running transfers too.
+    pub(crate) fn set(&self, seconds: u32) {
         self.0.store(seconds, Ordering::Relaxed);
-        seconds
     }
 
     pub(crate) fn get(&self) -> Duration {

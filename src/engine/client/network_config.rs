@@ -23,11 +23,11 @@ use super::rest_http::rest_client;
 
 /// Gives the current network configuration to every client.
 #[derive(Debug, Clone)]
-pub(crate) struct NetworkConfigReceiver(watch::Receiver<Current>);
+pub(crate) struct NetworkConfigReceiver(watch::Receiver<ConfigState>);
 
 /// The current configuration, and whether it is about to change.
 #[derive(Debug, Clone)]
-struct Current {
+struct ConfigState {
     network_config: Arc<NetworkConfig>,
     /// Whether the operator has chosen another one, which is being loaded.
     loading: bool,
@@ -120,7 +120,7 @@ impl NetworkConfig {
 /// The owner of the current network configuration, which can replace it.
 #[derive(Debug)]
 pub(crate) struct NetworkConfigHandle {
-    current: watch::Sender<Current>,
+    current: watch::Sender<ConfigState>,
     environment: NetworkEnvironment,
 }
 
@@ -128,7 +128,7 @@ impl NetworkConfigHandle {
     /// Creates the handle with an initial configuration.
     pub(crate) fn new(network_config: NetworkConfig, environment: NetworkEnvironment) -> (Self, NetworkConfigReceiver) {
         let (sender, network_config_receiver) =
-            watch::channel(Current { network_config: Arc::new(network_config), loading: false });
+            watch::channel(ConfigState { network_config: Arc::new(network_config), loading: false });
         (Self { current: sender, environment }, NetworkConfigReceiver(network_config_receiver))
     }
 
@@ -158,7 +158,7 @@ impl NetworkConfigHandle {
 
     /// Replaces the configuration.
     pub(crate) fn replace(&self, network_config: NetworkConfig) {
-        self.current.send_replace(Current { network_config: Arc::new(network_config), loading: false });
+        self.current.send_replace(ConfigState { network_config: Arc::new(network_config), loading: false });
     }
 
     /// Keeps the configuration, because another one could not be loaded.

@@ -19,7 +19,7 @@ use crate::engine::network::proxy::{ProxyError, ProxyServer};
 use crate::engine::network::rest_error::RestError;
 use crate::engine::network::retry_after::RetryAfter;
 use crate::engine::runtime::clock::Clocks;
-use crate::protocol::rest::{AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
+use crate::protocol::rest::{AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusResponse, TokenResponse};
 use crate::protocol::{
     AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkExpiry, RequestId, data_token_page, lenient,
     redact, rest,
@@ -103,7 +103,7 @@ pub(crate) struct RequestedData {
 }
 
 /// A response.
-struct Answer {
+struct RestResponse {
     status: StatusCode,
     /// The header `Date`: the server's time of day.
     date: Option<Timestamp>,
@@ -131,8 +131,9 @@ impl RestClient {
             .rest_client
             .post(url)
             .form(&[("username", username), ("password", password.expose_secret())]);
-        let answer =
-            self.execute(request, &network_config, endpoints, Carried::Password(password.expose_secret())).await?;
+        let answer = self
+            .execute(request, &network_config, endpoints, RequestSecret::Password(password.expose_secret()))
+            .await?;
         self.issued_token(&answer, endpoints)
     }
 
@@ -213,12 +214,12 @@ impl RestClient {
             answer = success(answer, endpoints)?;
         }
         match rest::status_answer(answer.status.as_u16(), &answer.body) {
-            StatusAnswer::Known { status, text } => {
+            StatusResponse::Known { status, text } => {
                 let text = text.map(|text| redact::text(&text, &[token.expose()]).into_owned());
                 Ok(StatusCheck::Known { status, text })
             }
-            StatusAnswer::Unknown => Ok(StatusCheck::Unknown),
-            StatusAnswer::NotUnderstood => Err(RestError::NotUnderstood { host: host(endpoints) }),
+            StatusResponse::Unknown => Ok(StatusCheck::Unknown),
+            StatusResponse::NotUnderstood => Err(RestError::NotUnderstood { host: host(endpoints) }),
         }
     }
 
@@ -249,7 +250,7 @@ impl RestClient {
         if answer.status == StatusCode::NOT_FOUND {
             return Err(RestError::NoSuchData);
         }
-        let Answer { ids: [command, request], body, .. } = success(answer, endpoints)?;
+        let RestResponse { ids: [command, request], body, .. } = success(answer, endpoints)?;
         match rest::request_id(request.as_deref(), &body) {
             Some(request) => Ok(RequestedData { request, command: rest::command_id(command.as_deref(), &body) }),
             None => Err(RestError::NotUnderstood { host: host(endpoints) }),
@@ -262,7 +263,7 @@ impl RestClient {
         token: &AuthorizationToken,
         path: &[&str],
         payload: Payload<'_>,
-    ) -> Result<Answer, RestError> {
+    ) -> Result<RestResponse, RestError> {
         let mut header = HeaderValue::from_str(token.expose()).map_err(|_unfit| RestError::NotAToken)?;
         header.set_sensitive(true);
         let url = endpoints.call(path);
@@ -281,7 +282,7 @@ impl RestClient {
             request.header(AUTHORIZATION_HEADER, header),
             &network_config,
             endpoints,
-            Carried::Token(token.expose()),
+            RequestSecret::Token(token.expose()),
         )
         .await
     }
@@ -292,8 +293,8 @@ impl RestClient {
         request: reqwest::RequestBuilder,
         network_config: &NetworkConfig,
         endpoints: &Endpoints,
-        carried: Carried<'_>,
-    ) -> Result<Answer, RestError> {
+        secret: RequestSecret<'_>,
+    ) -> Result<RestResponse, RestError> {
         let through = network_config.proxies.of_url(&endpoints.api)?;
         let mut response = match unsent_request::send(request).await {
             Ok(response) => response,
@@ -326,15 +327,15 @@ impl RestClient {
         }
         let body = lenient::text_of(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes)).into_owned();
         if status == StatusCode::UNAUTHORIZED {
-            return Err(RestError::Unauthorised(masked_message(&body, carried)));
+            return Err(RestError::Unauthorised(masked_message(&body, secret)));
         }
         if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
-            return Ok(Answer { status, date, ids, body });
+            return Ok(RestResponse { status, date, ids, body });
         }
         Err(RestError::Status {
             host: host(endpoints),
             status: status.as_u16(),
-            words: masked_message(&body, carried),
+            words: masked_message(&body, secret),
             wait,
         })
     }
@@ -376,12 +377,12 @@ impl RestClient {
         }
     }
 
-    fn issued_token(&self, answer: &Answer, endpoints: &Endpoints) -> Result<IssuedToken, RestError> {
+    fn issued_token(&self, answer: &RestResponse, endpoints: &Endpoints) -> Result<IssuedToken, RestError> {
         if !answer.status.is_success() {
             return Err(refusal(answer, endpoints));
         }
         match rest::token_answer(&answer.body) {
-            Some(TokenAnswer { token, expiry }) => {
+            Some(TokenResponse { token, expiry }) => {
                 let ends = self.token_expiry(expiry, answer.date, &token);
                 Ok(IssuedToken { token, expiry: ends, verified: true })
             }
@@ -410,20 +411,20 @@ impl RestClient {
 }
 
 /// Returns a successful response, or the error that the status means.
-fn success(answer: Answer, endpoints: &Endpoints) -> Result<Answer, RestError> {
+fn success(answer: RestResponse, endpoints: &Endpoints) -> Result<RestResponse, RestError> {
     if answer.status.is_success() {
         return Ok(answer);
     }
     Err(refusal(&answer, endpoints))
 }
 
-fn refusal(answer: &Answer, endpoints: &Endpoints) -> RestError {
+fn refusal(answer: &RestResponse, endpoints: &Endpoints) -> RestError {
     RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new(), wait: None }
 }
 
 /// The secret in a request.
 #[derive(Clone, Copy)]
-enum Carried<'a> {
+enum RequestSecret<'a> {
     Password(&'a str),
     Token(&'a str),
 }
@@ -431,13 +432,15 @@ enum Carried<'a> {
 /// The server's words in an error, masked; may be empty. A password may be a word that the server uses anyway, such as
 /// `wrong`: if masking hides such a word, the words mean nothing any more, and the masked place would reveal the password.
 /// So they are dropped.
-fn masked_message(body: &str, carried: Carried<'_>) -> String {
+fn masked_message(body: &str, secret: RequestSecret<'_>) -> String {
     let Some(text) = rest::error_text(body) else { return String::new() };
     let text = text.trim().trim_end_matches('.');
-    match carried {
-        Carried::Token(token) => redact::text(text, &[token]).into_owned(),
-        Carried::Password(password) if redact::text(text, &[password]) != redact::text(text, &[]) => String::new(),
-        Carried::Password(_) => redact::text(text, &[]).into_owned(),
+    match secret {
+        RequestSecret::Token(token) => redact::text(text, &[token]).into_owned(),
+        RequestSecret::Password(password) if redact::text(text, &[password]) != redact::text(text, &[]) => {
+            String::new()
+        }
+        RequestSecret::Password(_) => redact::text(text, &[]).into_owned(),
     }
 }
 

@@ -24,18 +24,18 @@ pub(crate) enum Redirect {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotFollowed {
     /// There is no address, or none that a download can use.
-    #[error("The server sends the download on without saying where to.")]
+    #[error("The server redirects the download without an address.")]
     NoTarget,
     /// The target is not encrypted.
-    #[error("The server sends the download on to {0} without encryption, which is not followed.")]
+    #[error("The server redirects the download to {0} without encryption, which is not followed.")]
     Unencrypted(String),
     /// It leads from the Internet to what only this machine or its network can reach.
     #[error(
-        "The server sends the download on to {0}, which is in this machine or a private network. That is not followed."
+        "The server redirects the download to {0}, which is on this machine or in a private network. That is not followed."
     )]
     Inward(String),
     /// There were too many redirects.
-    #[error("The server sends the download on again and again, more than {MAX_REDIRECTS} times.")]
+    #[error("The server redirects the download again and again, more than {MAX_REDIRECTS} times.")]
     TooMany,
 }
 

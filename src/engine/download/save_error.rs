@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::engine::download::transfer::coding::CodingError;
-use crate::engine::download::transfer::decrypt::NotOpened;
+use crate::engine::download::transfer::decrypt::DecryptError;
 use crate::engine::state::link_store::LinkError;
 use crate::protocol::counted;
 use crate::settings::atomic::describe_io;
@@ -68,7 +68,7 @@ pub(crate) enum UnwrapError {
     Coding(#[from] CodingError),
     /// It can't be decrypted.
     #[error(transparent)]
-    NotOpened(#[from] NotOpened),
+    NotOpened(#[from] DecryptError),
     /// It can't be decrypted without a key.
     #[error("no key is known for this profile")]
     NoKey,

@@ -268,7 +268,7 @@ pub enum Action {
         to: Seq,
     },
     /// Export from the journal into a file. The file appears only after it is complete. A notice reports the result.
-    Export(Box<Export>),
+    Export(Box<ExportRequest>),
     /// Cancel the export in progress; no file is written.
     CancelExport,
     /// Open a saved file with the system's default application.
@@ -316,7 +316,7 @@ pub struct CutText {
 
 /// What to export, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Export {
+pub struct ExportRequest {
     /// The profile to export; `None` for all of them.
     pub profile: Option<ProfileId>,
     /// The output format.

@@ -33,8 +33,8 @@ pub enum NoticeReason {
     TaskPanicked(&'static str),
     /// Others can read the data directory.
     #[error(
-        "Other users of this computer can read the data directory {}: its file system does not keep it to you. Use another with \
-         --data-dir, or mount that file system with permissions.",
+        "Other users of this computer can read the data directory {}, because its file system has no permissions. Use another \
+         with --data-dir, or mount that file system with permissions.",
         .0.display()
     )]
     OpenDataDirectory(PathBuf),
@@ -73,7 +73,7 @@ pub enum NoticeReason {
     #[error("The token was renewed.")]
     TokenRenewed,
     /// The journal does not say what earlier runs left to do.
-    #[error("What earlier runs left to do can't be read: {0}")]
+    #[error("Unfinished work of earlier runs can't be read: {0}")]
     PendingWorkUnreadable(SharedError<JournalError>),
     /// A token that was to be revoked can't be decrypted.
     #[error(

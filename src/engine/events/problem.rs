@@ -95,8 +95,8 @@ pub enum ProblemReason {
     DataKeyKeyring(KeyringError),
     /// The journal can't record a sign-out.
     #[error(
-        "{name} is signed out, but that can't be written down: {source} Its token is being forgotten; if you quit before that is \
-         done, sign out again at the next start."
+        "{name} is signed out, but the journal could not record it: {source} Its token is being deleted. If you quit before that, \
+         sign out again at the next start."
     )]
     SignOutUnwritten {
         /// The profile's name.

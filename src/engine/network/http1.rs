@@ -45,7 +45,7 @@ pub(crate) enum HttpError {
 }
 
 /// The header section of a response, with its connection.
-pub(crate) struct Answer {
+pub(crate) struct ResponseHead {
     /// The status and the headers.
     pub(crate) head: response::Parts,
     body: Incoming,
@@ -61,7 +61,7 @@ struct Exchange {
 }
 
 /// Sends a request and reads the header section of the response. The caller enforces the time limit.
-pub(crate) async fn send(stream: Box<dyn Transport>, request: Request<String>) -> Result<Answer, HttpError> {
+pub(crate) async fn send(stream: Box<dyn Transport>, request: Request<String>) -> Result<ResponseHead, HttpError> {
     let mut builder = Builder::new();
     builder
         .title_case_headers(true)
@@ -74,10 +74,10 @@ pub(crate) async fn send(stream: Box<dyn Transport>, request: Request<String>) -
     let mut exchange = Exchange { connection, ended: false };
     let answered = sender.send_request(request);
     let (head, body) = exchange.drive(answered).await?.into_parts();
-    Ok(Answer { head, body, exchange, _sender: sender })
+    Ok(ResponseHead { head, body, exchange, _sender: sender })
 }
 
-impl Answer {
+impl ResponseHead {
     /// The stream after a response that switches protocols, and the bytes that were read beyond the response.
     pub(crate) async fn into_stream(mut self) -> Result<(Box<dyn Transport>, Vec<u8>), HttpError> {
         if !self.exchange.ended {

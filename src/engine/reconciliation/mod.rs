@@ -81,7 +81,7 @@ pub(crate) struct Reconciler {
 }
 
 /// An answer and the command that it is about.
-struct Answer {
+struct StatusCheckResult {
     /// Stores the answer.
     journal_writer: JournalWriter,
     credentials_number: u64,
@@ -101,31 +101,31 @@ struct RunState {
 impl Reconciler {
     /// Runs until it is dropped.
     pub(crate) async fn run(self) {
-        let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
-        let mut round = RunState { next_start: Instant::now(), refused: None, reported: false };
+        let mut flying: FuturesUnordered<BoxFuture<'static, StatusCheckResult>> = FuturesUnordered::new();
+        let mut state = RunState { next_start: Instant::now(), refused: None, reported: false };
         loop {
             self.report_shortfalls();
             let joined = self.pending_commands.joined();
             if joined.is_none() {
                 // Nothing is requested now; the connection reports any problem.
-                self.resolve_problem(&mut round);
+                self.resolve_problem(&mut state);
             }
             let session_credentials = joined
                 .map(|joined| joined.session_credentials)
-                .filter(|session_credentials| round.refused != Some(session_credentials.number));
+                .filter(|session_credentials| state.refused != Some(session_credentials.number));
             let question = match &session_credentials {
                 Some(_) if flying.len() < MAX_IN_FLIGHT => {
-                    self.pending_commands.next_due().map(|due| due.max(round.next_start))
+                    self.pending_commands.next_due().map(|due| due.max(state.next_start))
                 }
                 _ => None,
             };
             tokio::select! {
                 () = self.pending_commands.changed() => {}
-                Some(answer) = flying.next(), if !flying.is_empty() => self.on_answer(answer, &mut round).await,
+                Some(answer) = flying.next(), if !flying.is_empty() => self.on_answer(answer, &mut state).await,
                 () = sleep_until(question) => {
                     let now = Instant::now();
                     if let (Some(session_credentials), Some(command)) = (session_credentials, self.pending_commands.take_due(now)) {
-                        round.next_start = now + PAUSE;
+                        state.next_start = now + PAUSE;
                         flying.push(self.check(session_credentials, command));
                     }
                 }
@@ -133,18 +133,24 @@ impl Reconciler {
         }
     }
 
-    fn check(&self, session_credentials: Arc<SessionCredentials>, command: CommandId) -> BoxFuture<'static, Answer> {
+    fn check(
+        &self,
+        session_credentials: Arc<SessionCredentials>,
+        command: CommandId,
+    ) -> BoxFuture<'static, StatusCheckResult> {
         let number = session_credentials.number;
         let asked = self.status_client.check(session_credentials, command.clone());
         let journal_writer = self.journal_writer.until_cleared();
-        Box::pin(async move { Answer { journal_writer, credentials_number: number, command, outcome: asked.await } })
+        Box::pin(async move {
+            StatusCheckResult { journal_writer, credentials_number: number, command, outcome: asked.await }
+        })
     }
 
-    async fn on_answer(&self, answer: Answer, round: &mut RunState) {
-        let Answer { journal_writer, credentials_number, command, outcome } = answer;
+    async fn on_answer(&self, answer: StatusCheckResult, state: &mut RunState) {
+        let StatusCheckResult { journal_writer, credentials_number, command, outcome } = answer;
         match outcome {
             Ok(status_check) => {
-                self.resolve_problem(round);
+                self.resolve_problem(state);
                 let pending = matches!(status_check, StatusCheck::Known { status: CommandStatus::Pending, .. });
                 if !pending || self.pending_commands.is_new_pending(&command) {
                     self.record(&journal_writer, command.clone(), status_check).await;
@@ -162,7 +168,7 @@ impl Reconciler {
                     // It was requested with a token that has been replaced since.
                     self.pending_commands.make_due(&[command]);
                 } else {
-                    round.refused = Some(credentials_number);
+                    state.refused = Some(credentials_number);
                     self.pending_commands.schedule_next(&command);
                 }
                 let report = InternalEvent::TokenInvalid { profile: self.profile, credentials_number, why: error };
@@ -173,9 +179,9 @@ impl Reconciler {
             Err(error) => {
                 self.pending_commands.schedule_next(&command);
                 if let Some(wait) = error.retry_after() {
-                    round.next_start = round.next_start.max(Instant::now() + wait);
+                    state.next_start = state.next_start.max(Instant::now() + wait);
                 }
-                if !std::mem::replace(&mut round.reported, true) {
+                if !std::mem::replace(&mut state.reported, true) {
                     self.event_sender.report_problem(Some(self.profile), ProblemReason::StatusChecks(error));
                 }
             }
@@ -183,8 +189,8 @@ impl Reconciler {
     }
 
     /// Clears the problem that requests fail.
-    fn resolve_problem(&self, round: &mut RunState) {
-        if std::mem::take(&mut round.reported) {
+    fn resolve_problem(&self, state: &mut RunState) {
+        if std::mem::take(&mut state.reported) {
             self.event_sender.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
         }
     }

@@ -19,14 +19,14 @@ const FAILURE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to open a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HandOver {
+pub(crate) enum OpenMode {
     /// With the system's default program.
     Open,
     /// In the system's file manager, which shows the folder.
     ShowInFolder,
 }
 
-impl HandOver {
+impl OpenMode {
     /// Opens a file. If that fails, calls `failed` at most once with a sentence for the operator. The future ends with the
     /// program that it started, so that no zombie remains; if it is dropped earlier, the program continues.
     pub(crate) async fn run(self, path: PathBuf, failed: impl FnOnce(String)) {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_child_inherits_none_of_our_environment_variables() {
-        let mut command = HandOver::Open.command(Path::new("/tmp/x"));
+        let mut command = OpenMode::Open.command(Path::new("/tmp/x"));
         let names = ["PATH", "PRIVICORE_PASSWORD", "HOME", "PRIVICORE_ANYTHING"];
         scrub_env(&mut command, names.into_iter().map(OsString::from));
         let changed = command.as_std().get_envs();

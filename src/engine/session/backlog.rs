@@ -9,7 +9,7 @@ use crate::engine::storage::journal_writer::{ConnectionChange, JournalWriter};
 
 /// Decoded batches and connection changes, in order. Bounded: the session stops reading while it [`Self::is_full`].
 #[derive(Debug, Default)]
-pub(crate) struct Backlog(VecDeque<Item>);
+pub(crate) struct UnsentBatches(VecDeque<Item>);
 
 #[derive(Debug)]
 enum Item {
@@ -18,7 +18,7 @@ enum Item {
     Touch(Timestamp),
 }
 
-impl Backlog {
+impl UnsentBatches {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

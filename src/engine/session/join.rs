@@ -11,7 +11,7 @@ use crate::engine::storage::decoded_batch::DecodedBatch;
 use crate::engine::storage::journal_writer::{ConnectionChange, JournalWriter};
 use crate::protocol::{CorrelationId, Reply, outgoing};
 
-use super::backlog::Backlog;
+use super::backlog::UnsentBatches;
 use super::connection::{Connection, FrameEvent};
 use super::state::{Leaving, LiveConnection, Session, State, changed, current};
 
@@ -93,7 +93,7 @@ async fn send_join(
     connection: &mut Connection,
     asked: &CorrelationId,
     journal_writer: &JournalWriter,
-    backlog: &mut Backlog,
+    backlog: &mut UnsentBatches,
     decoded_batch: &mut DecodedBatch,
 ) -> Result<Reply, DisconnectReason> {
     let mut deadline = Instant::now() + JOIN_TIMEOUT;

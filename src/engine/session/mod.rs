@@ -44,7 +44,7 @@ use crate::engine::storage::decoded_batch::DecodedBatch;
 use crate::engine::storage::journal_writer::{ConnectionChange, JournalWriter};
 use crate::protocol::outgoing;
 
-use backlog::Backlog;
+use backlog::UnsentBatches;
 use backoff::Backoff;
 use connection::{Connection, FrameEvent};
 use desired_state::{DesiredState, TargetState};
@@ -71,7 +71,7 @@ pub(crate) fn start(
     let session = Session {
         backoff: Backoff::new(config.random.clone()),
         config,
-        backlog: Backlog::default(),
+        backlog: UnsentBatches::default(),
         desired_state: receiver,
         intervals: IntervalStats::default(),
         policy_closes: PolicyCloseCount::default(),

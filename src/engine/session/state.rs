@@ -19,7 +19,7 @@ use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::{ChannelId, CorrelationId, UnreadableReason};
 use crate::settings::ProfileId;
 
-use super::backlog::Backlog;
+use super::backlog::UnsentBatches;
 use super::backoff::Backoff;
 use super::connection::Connection;
 use super::desired_state::{DesiredState, TargetState};
@@ -30,7 +30,7 @@ use super::message_interval::IntervalStats;
 pub(crate) struct Session {
     pub(crate) config: SessionConfig,
     /// What the journal writer has no free place for yet. While it holds anything, nothing more is read.
-    pub(crate) backlog: Backlog,
+    pub(crate) backlog: UnsentBatches,
     pub(crate) desired_state: watch::Receiver<DesiredState>,
     pub(crate) backoff: Backoff,
     pub(crate) policy_closes: PolicyCloseCount,

@@ -30,7 +30,7 @@ pub(crate) struct PreviousRun {
 }
 
 /// The gaps that earlier runs left open, with their keys; found once the history has been read.
-pub(crate) type UnfinishedGap = Vec<(Box<str>, Gap)>;
+pub(crate) type UnfinishedGaps = Vec<(Box<str>, Gap)>;
 
 /// The open commands and data requests.
 type OpenIds = (Vec<CommandId>, Vec<RequestId>);

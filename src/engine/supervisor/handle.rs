@@ -155,7 +155,7 @@ impl Engine {
 
 impl Engine {
     /// Runs a window, which may start an engine and put its handle into `running`. Shuts that engine down in order however the
-    /// window ends: it leaves its channels and commits received messages. Waits for that at most `patience`.
+    /// window ends: it leaves its channels and commits received messages. Waits for that at most `timeout`.
     ///
     /// # Errors
     ///

@@ -33,7 +33,7 @@ use crate::engine::events::action::Action;
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::event::{ConnectionState, Notice, Severity};
 use crate::engine::events::notice_reason::{NoticeReason, PersistentReason};
-use crate::engine::runtime::os_open::HandOver;
+use crate::engine::runtime::os_open::OpenMode;
 use crate::engine::runtime::tasks::Task;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::storage::{persistent_notices, retention};
@@ -285,8 +285,8 @@ impl Supervisor {
             Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
             Action::Export(wanted) => self.export(*wanted),
             Action::CancelExport => self.cancel_export(),
-            Action::OpenFile(path) => self.open_external(path, HandOver::Open),
-            Action::ShowInFolder(path) => self.open_external(path, HandOver::ShowInFolder),
+            Action::OpenFile(path) => self.open_external(path, OpenMode::Open),
+            Action::ShowInFolder(path) => self.open_external(path, OpenMode::ShowInFolder),
             // `run` has handled it.
             Action::Quit => {}
         }

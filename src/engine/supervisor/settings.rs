@@ -7,12 +7,9 @@ use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::error::EngineError;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::supervisor::profile::sandbox;
-use crate::settings::{DOWNLOADS_AT_ONCE, PreferenceChange, Preferences, SCALES};
+use crate::settings::{PreferenceChange, Preferences};
 
 use super::Supervisor;
-
-/// The accepted message limits, in bytes: below, hardly any message could be read; above, one could exhaust the memory.
-const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
 
 impl Supervisor {
     /// Changes preferences and applies them.
@@ -22,11 +19,8 @@ impl Supervisor {
             preferences.apply(change);
         }
         self.preferences_change = self.preferences_change.max(number);
-        preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
-        let most = DOWNLOADS_AT_ONCE;
-        preferences.downloads_at_once = preferences.downloads_at_once.clamp(*most.start(), *most.end());
-        preferences.idle_limit = self.context.downloader.idle.set(preferences.idle_limit);
-        preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
+        preferences.clamp_numbers();
+        self.context.downloader.idle.set(preferences.idle_limit);
         let limit = preferences.message_limit;
         let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
         self.limits.send_if_modified(|now| {

@@ -38,7 +38,7 @@ impl DataDirLock {
         }
     }
 
-    /// Locks a data folder. If another process has locked it, retries for about `patience`, because `track` holds the lock only
+    /// Locks a data folder. If another process has locked it, retries for about `timeout`, because `track` holds the lock only
     /// briefly. Blocks meanwhile.
     ///
     /// # Errors

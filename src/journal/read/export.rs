@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::activity::export_record::{Format, Record, context_of, text_of};
 use crate::activity::stats::completeness::{Gaps, UndeliveredOutcome, is_suspicious};
 use crate::activity::{
-    Activities, Activity, ActivityKey, Entry, Evidence, Fact, Filter, Gap, GapState, Kind, LocalEvent, Seq, Status,
-    StatusAnswer, StatusFilter, TimeReference, Timestamp, WholeTexts,
+    Activities, Activity, ActivityKey, Entry, Evidence, Fact, Filter, Gap, GapState, Kind, LocalEvent, OpenItemState,
+    Seq, Status, StatusFilter, TimeReference, Timestamp, WholeTexts,
 };
 use crate::journal::error::JournalError;
 use crate::journal::tables::earlier_links::EarlierLinks;
@@ -21,7 +21,7 @@ const BOM: &str = "\u{feff}";
 
 /// What to export, and how.
 #[derive(Debug, Clone)]
-pub struct Export {
+pub struct ExportOptions {
     /// The format of the lines.
     pub format: Format,
     /// Exports only this profile; `None` for all of them.
@@ -50,7 +50,7 @@ pub struct Export {
     pub names: BTreeMap<ProfileId, String>,
 }
 
-impl Export {
+impl ExportOptions {
     /// Passes every line, with its line end, to `line`; first the header, if there is one. Blocks on the disk.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Export {
         self.names.get(&profile).cloned().unwrap_or_else(|| profile.to_string())
     }
 
-    fn matches(&self, current: &Current, activity: &Activity<'_>, at: Timestamp) -> bool {
+    fn matches(&self, current: &ActivityReader, activity: &Activity<'_>, at: Timestamp) -> bool {
         current.is_selected
             && self.since.is_none_or(|since| self.reference.displayed(at) >= since)
             && (self.status_filter == StatusFilter::All || activity.status().status_filter() == self.status_filter)
@@ -96,10 +96,10 @@ struct Background {
     /// The selected activities; `None` for all.
     selected: Option<BTreeSet<(ProfileId, ActivityKey)>>,
     /// Activities that were open during a gap, with what is known of each now.
-    open_across_gaps: BTreeMap<(ProfileId, ActivityKey), StatusAnswer>,
+    open_across_gaps: BTreeMap<(ProfileId, ActivityKey), OpenItemState>,
     profiles: BTreeMap<ProfileId, OfProfile>,
     /// The gaps read so far, each with its first entry.
-    gaps: Vec<(Seq, Current)>,
+    gaps: Vec<(Seq, ActivityReader)>,
 }
 
 /// Data of one profile.
@@ -119,7 +119,7 @@ impl Background {
                 background.labels.insert((profile, entry.key), label);
             }
             Fact::Gap(gap) => {
-                background.open_across_gaps.extend(gap.named().map(|key| ((profile, key), StatusAnswer::Open)));
+                background.open_across_gaps.extend(gap.named().map(|key| ((profile, key), OpenItemState::Open)));
             }
             _ => {}
         })?;
@@ -140,16 +140,16 @@ impl Background {
         }
         of_profile
             .undelivered
-            .extend(activity.undelivered_outcome().filter(|unheard| is_suspicious(unheard.answered, now)));
+            .extend(activity.undelivered_outcome().filter(|undelivered| is_suspicious(undelivered.answered, now)));
         if !self.open_across_gaps.is_empty()
             && let Some(answer) = self.open_across_gaps.get_mut(&(profile, activity.key()))
         {
-            *answer = StatusAnswer::of(status);
+            *answer = OpenItemState::of(status);
         }
     }
 
     /// The requested lines of gaps, each with its first entry. They depend on what came after the gap.
-    fn lines(self, export: &Export) -> Vec<(Seq, String)> {
+    fn lines(self, export: &ExportOptions) -> Vec<(Seq, String)> {
         let Self { open_across_gaps, profiles, gaps, .. } = self;
         let mut lasted: BTreeMap<ProfileId, Vec<&Gap>> = BTreeMap::new();
         for (_, current) in &gaps {
@@ -157,13 +157,13 @@ impl Background {
         }
         let is_suspected = |(profile, of_profile): (&ProfileId, &OfProfile)| {
             let gaps = Gaps::of(lasted.get(profile).into_iter().flatten().copied());
-            of_profile.undelivered.iter().any(|unheard| !gaps.explain(*unheard)).then_some(*profile)
+            of_profile.undelivered.iter().any(|undelivered| !gaps.explain(*undelivered)).then_some(*profile)
         };
         let suspected: BTreeSet<ProfileId> = profiles.iter().filter_map(is_suspected).collect();
-        let line = |(first, current): &(Seq, Current)| {
+        let line = |(first, current): &(Seq, ActivityReader)| {
             let (gap, seen) = current.gap.as_ref()?;
             let answer = |key: &ActivityKey| {
-                open_across_gaps.get(&(current.profile, key.clone())).copied().unwrap_or(StatusAnswer::Open)
+                open_across_gaps.get(&(current.profile, key.clone())).copied().unwrap_or(OpenItemState::Open)
             };
             let open = profiles.get(&current.profile).map(|of_profile| of_profile.open).unwrap_or_default();
             let state = GapState::of(gap, open, answer).while_suspected(suspected.contains(&current.profile));
@@ -176,7 +176,7 @@ impl Background {
 }
 
 /// The activity whose entries are being read.
-struct Current {
+struct ActivityReader {
     profile: ProfileId,
     key: ActivityKey,
     model: Activities,
@@ -189,8 +189,8 @@ struct Current {
     is_selected: bool,
 }
 
-impl Current {
-    fn start(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
+impl ActivityReader {
+    fn start(profile: ProfileId, key: ActivityKey, first: Seq, export: &ExportOptions) -> Self {
         let mut model = Activities::new(export.link_lifetime);
         model.set_reference(export.reference);
         // A message is exported with the state at its arrival.
@@ -237,7 +237,12 @@ impl Current {
 
     /// Ends an activity whose entries were all read. Returns its line, in its current state, if `wants_line` is set and it matches.
     /// A gap waits for the rest.
-    fn finish(mut self, export: &Export, background: &mut Background, wants_line: bool) -> Option<(Seq, String)> {
+    fn finish(
+        mut self,
+        export: &ExportOptions,
+        background: &mut Background,
+        wants_line: bool,
+    ) -> Option<(Seq, String)> {
         self.model.expire(export.now);
         if self.gap.is_some() {
             background.gaps.push((self.first, self));
@@ -259,13 +264,13 @@ impl Current {
 /// activity, and a gap's line depends on activities after it, so lines are sorted in a scratch file.
 fn lines<E: From<JournalError>>(
     archive: &ReadOnlyJournal,
-    export: &Export,
+    export: &ExportOptions,
     mut background: Background,
     write: &mut impl FnMut(&str) -> Result<(), E>,
 ) -> Result<(), E> {
     let sorter = ExternalSort::new()?;
     let push = |line: Option<(Seq, String)>| line.map_or(Ok(()), |(first, line)| sorter.push(first, &line));
-    let mut current: Option<Current> = None;
+    let mut current: Option<ActivityReader> = None;
     archive.by_activity(export.only, |profile, entry| {
         let mut open = match current.take() {
             Some(open) if open.profile == profile && open.key == entry.key => open,
@@ -273,7 +278,7 @@ fn lines<E: From<JournalError>>(
                 push(done.and_then(|done| done.finish(export, &mut background, !export.messages)))?;
                 let key = (profile, entry.key.clone());
                 let is_selected = background.selected.as_ref().is_none_or(|chosen| chosen.contains(&key));
-                Current { is_selected, ..Current::start(profile, key.1, entry.seq, export) }
+                ActivityReader { is_selected, ..ActivityReader::start(profile, key.1, entry.seq, export) }
             }
         };
         if export.messages {
@@ -295,10 +300,10 @@ fn lines<E: From<JournalError>>(
 
 /// The line of one message, if it is one and matches. A command's line has the state in this very message, which a late or repeated
 /// one may contradict; a data request's line has its state at that time, since several messages make it ready.
-fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
+fn message(open: &ActivityReader, entry: &Entry, export: &ExportOptions, background: &Background) -> Option<String> {
     let source = Evidence::of(&entry.fact)?;
     let activity = open.activity().filter(|activity| export.matches(open, activity, entry.at))?;
-    let mut alone = Current::start(open.profile, open.key.clone(), open.first, export);
+    let mut alone = ActivityReader::start(open.profile, open.key.clone(), open.first, export);
     if activity.kind() == Kind::Command {
         alone.apply(entry);
     }

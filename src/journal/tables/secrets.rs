@@ -134,8 +134,7 @@ pub enum MemoryOnly {
     Keyring(#[from] KeyringError),
     /// The key belongs to another journal.
     #[error(
-        "The journal was replaced by another one, so links are kept in memory only. Start Privicore Monitor again to have them \
-         kept."
+        "The journal was replaced by another one, so links are kept in memory only. Restart the program to store links again."
     )]
     Replaced,
 }

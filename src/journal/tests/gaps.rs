@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::activity::export_record::Record;
 use crate::activity::{Activities, TimeReference};
-use crate::journal::read::export::Export;
+use crate::journal::read::export::ExportOptions;
 use crate::journal::read::read_only::ReadOnlyJournal;
 use crate::journal::test_support::{export, exported};
 
@@ -95,7 +95,7 @@ fn of_window(entries: &[(ProfileId, Entry)], now: Timestamp) -> Vec<String> {
 }
 
 fn of_export(folder: &Path, messages: bool, now: Timestamp) -> Vec<String> {
-    let export = Export { names: [(profile(), "ops".to_owned())].into(), ..export(messages, LIFETIME, now) };
+    let export = ExportOptions { names: [(profile(), "ops".to_owned())].into(), ..export(messages, LIFETIME, now) };
     let mut lines = exported(folder, &export);
     lines.retain(|line| line.contains(r#""kind":"gap""#));
     lines.sort();

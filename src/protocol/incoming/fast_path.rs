@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::protocol::ids::{CommandId, RequestId};
 
-use super::message::{Body, CommandReport, CommandStatus, DataReport, Incoming, Message, classify_body};
+use super::message::{Body, COMMAND, CommandReport, CommandStatus, DATA, DataReport, Incoming, Message, classify_body};
 
 /// Reads a frame; `None` if it needs the full parser.
 pub(crate) fn parse(text: &str) -> Option<Incoming> {
@@ -19,12 +19,12 @@ pub(crate) fn parse(text: &str) -> Option<Incoming> {
     let id = id.filter(|id| !id.is_empty())?;
     let body = body.map_or(Body::None, |Text(text)| Body::Text(text.into_owned()));
     let message = match kind? {
-        "X-DPT-CAB-ID" => Message::Command(CommandReport {
+        COMMAND => Message::Command(CommandReport {
             id: CommandId::new(id),
             status: CommandStatus::from_number(status?),
             body,
         }),
-        "X-DPT-CAB-REQUEST-ID" => Message::Data(DataReport {
+        DATA => Message::Data(DataReport {
             id: RequestId::new(id),
             context: context.map(|Text(text)| text.into_owned()).filter(|context| !context.is_empty()),
             delivery: classify_body(output_type, body),

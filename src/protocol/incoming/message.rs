@@ -7,6 +7,18 @@ use crate::protocol::counted;
 use crate::protocol::ids::{ChannelId, CommandId, CorrelationId, RequestId};
 use crate::protocol::secret::{Link, StreamToken};
 
+/// The type of a command's outcome.
+pub(crate) const COMMAND: &str = "X-DPT-CAB-ID";
+/// The type of a data request's news.
+pub(crate) const DATA: &str = "X-DPT-CAB-REQUEST-ID";
+/// The type of an announced stream.
+pub(crate) const STREAM_READY: &str = "STREAM-READY";
+
+/// Whether a message has this type, in upper or lower case. Such a type is never masked.
+pub(crate) fn is_known_type(kind: &str) -> bool {
+    [COMMAND, DATA, STREAM_READY].iter().any(|known| known.eq_ignore_ascii_case(kind))
+}
+
 /// The result of parsing one text frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {

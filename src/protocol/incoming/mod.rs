@@ -12,7 +12,7 @@ use super::ids::{ChannelId, CommandId, CorrelationId, RequestId};
 use super::secret::Link;
 use super::{lenient, rest};
 
-use message::classify_body;
+use message::{COMMAND, DATA, STREAM_READY, classify_body, is_known_type};
 use raw_fields::{Data, Envelope, body, name, number, object_of, string};
 
 pub use documents::Documents;
@@ -78,10 +78,6 @@ fn read_envelope(envelope: &Envelope<'_>, text: &str) -> Incoming {
         },
         (Some(_), ..) => Incoming::Unreadable(UnreadableReason::WrongType),
     }
-}
-
-fn is_known_type(kind: &str) -> bool {
-    ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"].iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
 /// The reply to a request; `None` if it has no status, or has a word as status and no other field of a reply.
@@ -162,7 +158,7 @@ fn read_event(kind: &str, data: &Data<'_>) -> Incoming {
     let id = data.id.and_then(name);
     let of_request = |id: Option<Box<str>>| id.or_else(|| data.request_id.and_then(name)).map(RequestId::new);
     match kind.to_ascii_uppercase().as_str() {
-        "X-DPT-CAB-ID" => {
+        COMMAND => {
             let Some(id) = id.or_else(|| data.command_id.and_then(name)) else {
                 return Incoming::Unreadable(UnreadableReason::NoId);
             };
@@ -175,13 +171,13 @@ fn read_event(kind: &str, data: &Data<'_>) -> Incoming {
             };
             Incoming::Message(Message::Command(CommandReport { id: CommandId::new(id), status, body: body(data.body) }))
         }
-        "X-DPT-CAB-REQUEST-ID" => {
+        DATA => {
             let Some(id) = of_request(id) else { return Incoming::Unreadable(UnreadableReason::NoId) };
             let context = data.context.and_then(name).map(String::from);
             let delivery = classify_body(data.output_type.and_then(number), body(data.body));
             Incoming::Message(Message::Data(DataReport { id, context, delivery, expiry: data.expiry() }))
         }
-        "STREAM-READY" => {
+        STREAM_READY => {
             let Some(id) = of_request(id) else { return Incoming::Unreadable(UnreadableReason::NoId) };
             let url = data.stream_url.and_then(string).filter(|url| !url.is_empty()).map(Link::new);
             Incoming::Message(Message::StreamReady(StreamReport { id, url, expiry: data.expiry() }))

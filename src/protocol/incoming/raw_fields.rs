@@ -10,64 +10,73 @@ use crate::protocol::lenient;
 
 use super::message::{Body, LinkExpiry};
 
-/// The outer object; every field is kept as text, so that a wrong type in one does not lose the others.
-#[derive(Deserialize)]
-pub(crate) struct Envelope<'a> {
-    #[serde(borrow, default)]
-    pub(crate) data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) status: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "correlationId")]
-    pub(crate) correlation_id: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "channelId")]
-    pub(crate) channel_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) message: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) error: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "type")]
-    pub(crate) kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) event: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) action: Option<&'a RawValue>,
+/// What the value of a field is, which decides which secrets are masked in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldKind {
+    /// It identifies a message and its subject.
+    Subject,
+    /// It is server text, or opens data.
+    Text,
 }
 
-/// The inner object, in all its shapes.
-#[derive(Deserialize)]
-pub(crate) struct Data<'a> {
-    #[serde(borrow, default, rename = "type")]
-    pub(crate) kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) id: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "requestId")]
-    pub(crate) request_id: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "commandId")]
-    pub(crate) command_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) command_status: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "commandStatus")]
-    pub(crate) camel_status: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) status: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) body: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "data_context")]
-    pub(crate) context: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) output_type: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "streamUrl")]
-    pub(crate) stream_url: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "channelId")]
-    pub(crate) channel_id: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "correlationId")]
-    pub(crate) correlation_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) message: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "expiresAt", alias = "expires_at")]
-    pub(crate) expires_at: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "expiresIn", alias = "expires_in", alias = "ttl")]
-    pub(crate) expires_in: Option<&'a RawValue>,
+/// Declares an object whose fields are kept as raw text, and the list of its field names: the first name of each field and its aliases.
+macro_rules! object {
+    ($(#[$doc:meta])* $object:ident { $($field:ident: $kind:ident $name:literal $(or $alias:literal)*,)* }) => {
+        $(#[$doc])*
+        #[derive(Deserialize)]
+        pub(crate) struct $object<'a> {
+            $(#[serde(borrow, default, rename = $name $(, alias = $alias)*)]
+            pub(crate) $field: Option<&'a RawValue>,)*
+        }
+
+        impl $object<'_> {
+            /// Every field name that is read.
+            pub(crate) const NAMES: &'static [(&'static str, FieldKind)] =
+                &[$(($name, FieldKind::$kind), $(($alias, FieldKind::$kind),)*)*];
+        }
+    };
+}
+
+object! {
+    /// The outer object; every field is kept as text, so that a wrong type in one does not lose the others.
+    Envelope {
+        data: Text "data",
+        status: Subject "status",
+        correlation_id: Subject "correlationId",
+        channel_id: Subject "channelId",
+        message: Text "message",
+        error: Text "error",
+        kind: Subject "type",
+        event: Subject "event",
+        action: Subject "action",
+    }
+}
+
+object! {
+    /// The inner object, in all its shapes.
+    Data {
+        kind: Subject "type",
+        id: Subject "id",
+        request_id: Subject "requestId",
+        command_id: Subject "commandId",
+        command_status: Subject "command_status",
+        camel_status: Subject "commandStatus",
+        status: Subject "status",
+        body: Text "body",
+        context: Subject "data_context",
+        output_type: Subject "output_type",
+        stream_url: Text "streamUrl",
+        channel_id: Subject "channelId",
+        correlation_id: Subject "correlationId",
+        message: Text "message",
+        expires_at: Subject "expiresAt" or "expires_at",
+        expires_in: Subject "expiresIn" or "expires_in" or "ttl",
+    }
+}
+
+/// The kind of the field that is read under this name; `None` if none is.
+pub(crate) fn kind_of(name: &str) -> Option<FieldKind> {
+    Envelope::NAMES.iter().chain(Data::NAMES).find(|(known, _)| *known == name).map(|(_, kind)| *kind)
 }
 
 impl Data<'_> {

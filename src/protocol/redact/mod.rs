@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use super::incoming::raw_fields::{FieldKind, kind_of};
 use super::secret::Link;
 use super::{incoming, lenient};
 
@@ -42,40 +43,6 @@ const CREDENTIAL_NAMES: [&str; 8] = [
     "password",
     "secret",
 ];
-
-/// The field names that the parser needs. They are never masked.
-const PROTOCOL_NAMES: [&str; 23] = [
-    "action",
-    "body",
-    "channelId",
-    "commandId",
-    "commandStatus",
-    "command_status",
-    "correlationId",
-    "data",
-    "data_context",
-    "error",
-    "event",
-    "expiresAt",
-    "expiresIn",
-    "expires_at",
-    "expires_in",
-    "id",
-    "message",
-    "output_type",
-    "requestId",
-    "status",
-    "streamUrl",
-    "ttl",
-    "type",
-];
-
-/// Those of [`PROTOCOL_NAMES`] whose values are server text, or open data. The values of the others identify a message and its subject: only
-/// a long secret is masked in them.
-const TEXT_NAMES: [&str; 5] = ["body", "data", "error", "message", "streamUrl"];
-
-/// The types of messages. They are never masked.
-const TYPES: [&str; 3] = ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"];
 
 /// The text with every secret masked. Text without secrets is returned unchanged.
 ///
@@ -230,7 +197,7 @@ impl<'s> Masker<'s> {
 
     /// Adds a field name. Names of the protocol always stay, because the parser needs them.
     fn push_name(&self, out: &mut String, literal: &str, name: &str) {
-        let masked = if PROTOCOL_NAMES.contains(&name) { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
+        let masked = if kind_of(name).is_some() { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
         self.push_literal(out, literal, masked == name, &masked);
     }
 
@@ -256,14 +223,14 @@ impl<'s> Masker<'s> {
     }
 
     fn value<'a>(&self, value: &'a str, name: &str, depth: usize) -> Cow<'a, str> {
-        if value.is_empty() || (name == "type" && TYPES.iter().any(|known| known.eq_ignore_ascii_case(value))) {
+        if value.is_empty() || (name == "type" && incoming::message::is_known_type(value)) {
             return value.into();
         }
         if self.hides_values_of(name) {
             return HIDDEN.into();
         }
         // A message's type and subject are needed to find it again, so mask only secrets that are beyond doubt.
-        let is_subject = PROTOCOL_NAMES.contains(&name) && !TEXT_NAMES.contains(&name);
+        let is_subject = kind_of(name) == Some(FieldKind::Subject);
         let least = if is_subject { Reach::Everywhere } else { Reach::Values };
         if self.secrets.iter().any(|secret| *secret == value && Reach::of(secret) >= least) {
             return if incoming::message::is_url(value) { Link::new(value).redacted().into() } else { HIDDEN.into() };

@@ -56,7 +56,7 @@ impl ArmedFault {
 #[derive(Default)]
 pub(crate) struct ArmedFaults {
     armed: Mutex<Vec<ArmedFault>>,
-    /// Whether any is armed: each message is looked up, and seldom for a reason.
+    /// Whether any fault is armed. Checked for each message, so that the usual case takes no lock.
     is_any: AtomicBool,
 }
 

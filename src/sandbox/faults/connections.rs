@@ -41,7 +41,7 @@ pub(crate) struct FaultReceivers {
 }
 
 /// An open connection.
-struct Open {
+struct OpenConnection {
     profile: Option<ProfileId>,
     cut: Arc<Notify>,
     stalls: mpsc::Sender<Duration>,
@@ -52,7 +52,7 @@ struct Open {
 struct Registry {
     next: u64,
     /// By age.
-    open: BTreeMap<u64, Open>,
+    open: BTreeMap<u64, OpenConnection>,
     /// Which kind of garbage comes next.
     turn: usize,
 }
@@ -73,7 +73,7 @@ impl Connections {
         let (stalls, stalled) = mpsc::channel(WAITING);
         let (inner, others) = mpsc::channel(WAITING);
         let cut = Arc::new(Notify::new());
-        let open = Open { profile: None, cut: Arc::clone(&cut), stalls, inner };
+        let open = OpenConnection { profile: None, cut: Arc::clone(&cut), stalls, inner };
         let mut registry = self.0.lock();
         let id = registry.next;
         registry.next += 1;
@@ -116,7 +116,7 @@ impl Connections {
     }
 }
 
-impl Open {
+impl OpenConnection {
     /// Returns whether the fault reached the connection.
     fn take(&self, fault: ConnectionFault) -> bool {
         match fault {

@@ -46,7 +46,7 @@ pub enum Dialect {
 
 /// What the program prints once it is ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Print {
+pub enum OutputFormat {
     /// Lines for people, of which the last begins with `Ready`.
     #[default]
     Text,
@@ -77,10 +77,10 @@ pub struct Options {
     /// Port of the downstream file store; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 8011, allow_negative_numbers = true)]
     pub downstream_port: u16,
-    /// What happens by itself.
+    /// Activity that the sandbox creates on its own.
     #[arg(long, value_enum, default_value_t)]
     pub scenario: Scenario,
-    /// Which generation of the wire clients get: what those in the field rely on, or what the older documents describe.
+    /// The protocol version that clients get: the current one, or that of the older documentation.
     #[arg(long, value_enum, default_value_t)]
     pub dialect: Dialect,
     /// Who receives a message when several clients have joined with one profile: all of them, or one of them in turn.
@@ -110,7 +110,7 @@ pub struct Options {
     pub script: Option<PathBuf>,
     /// What to print once it is ready.
     #[arg(long, value_enum, default_value_t)]
-    pub print: Print,
+    pub print: OutputFormat,
 }
 
 /// The seed of a generator.

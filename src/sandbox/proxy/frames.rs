@@ -50,12 +50,12 @@ pub(crate) struct Request {
     #[serde(default, rename = "correlationId")]
     correlation_id: Option<String>,
     #[serde(default)]
-    data: RequestData,
+    data: ChannelRequestData,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct RequestData {
+struct ChannelRequestData {
     authorization_token: Option<String>,
     channel_id: Option<String>,
     correlation_id: Option<String>,

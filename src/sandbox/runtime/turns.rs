@@ -1,7 +1,7 @@
-//! Whose turn it is: things of one profile happen one after the other, by the time at which they are due, and those that are
-//! due at the same time in the order in which they began.
+//! Runs the events of one profile in order of their due times; events with the same time run in the order in which they were
+//! queued.
 //!
-//! Each thing waits in a task of its own, which may end at any time. The order is that of the tickets, however late the
+//! Each event waits in a task of its own, which may end at any time. The order is that of the tickets, however late the
 //! runtime runs a task.
 
 use std::collections::BTreeMap;
@@ -13,17 +13,17 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 /// When something is due, and its number: lower numbers began earlier.
-type Place = (Instant, u64);
+type TurnOrder = (Instant, u64);
 
 /// What waits for one owner's turns.
 #[derive(Default)]
-struct Line {
-    waiting: BTreeMap<Place, Arc<Notify>>,
+struct WaitQueue {
+    waiting: BTreeMap<TurnOrder, Arc<Notify>>,
     is_busy: bool,
 }
 
 /// The turns of all owners.
-pub(crate) struct Turns<K>(Arc<Mutex<BTreeMap<K, Line>>>);
+pub(crate) struct Turns<K>(Arc<Mutex<BTreeMap<K, WaitQueue>>>);
 
 impl<K> Clone for Turns<K> {
     fn clone(&self) -> Self {
@@ -41,7 +41,7 @@ impl<K> Default for Turns<K> {
 pub(crate) struct Ticket<K: Ord> {
     turns: Turns<K>,
     owner: K,
-    place: Place,
+    place: TurnOrder,
     first: Arc<Notify>,
     is_held: bool,
 }

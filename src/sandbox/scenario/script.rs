@@ -11,7 +11,7 @@ use crate::sandbox::outcomes::data_request::Announcement;
 use crate::sandbox::state::data::FileMeta;
 use crate::sandbox::state::reason::Reason;
 
-use super::vocabulary::{BUSY, CALM, KINDS, Kind, PROGRESS, Subject};
+use super::vocabulary::{BUSY, CALM, CommandSample, KINDS, PROGRESS, Subject};
 
 /// Sizes of inline payloads in bytes, and of streamed ones in megabytes.
 const INLINE: std::ops::Range<u64> = 60..3_000;
@@ -204,7 +204,7 @@ impl Script {
 
     /// A command's outcome: one in eight fails.
     fn outcome(&mut self) -> Result<Value, Reason> {
-        let Kind { success, failures } = pick(&mut self.rng, &KINDS);
+        let CommandSample { success, failures } = pick(&mut self.rng, &KINDS);
         if self.rng.u8(0..8) == 0 {
             return Err(*pick(&mut self.rng, failures));
         }

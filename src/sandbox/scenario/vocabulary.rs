@@ -3,28 +3,28 @@
 use crate::sandbox::state::reason::Reason;
 
 /// A kind of command: the text of its success, and the reasons for which it fails.
-pub(crate) struct Kind {
+pub(crate) struct CommandSample {
     pub(crate) success: &'static str,
     pub(crate) failures: &'static [Reason],
 }
 
 /// The commands of the vendor's API, by their outcomes.
-pub(crate) const KINDS: [Kind; 9] = [
-    Kind {
+pub(crate) const KINDS: [CommandSample; 9] = [
+    CommandSample {
         success: "Device approved",
         failures: &["device.not_found", "device.already_approved", "profile.not_an_owner"],
     },
-    Kind { success: "Device rejected", failures: &["device.not_found", "profile.not_an_owner"] },
-    Kind { success: "Token space reserved", failures: &["data_token.quota_exceeded"] },
-    Kind {
+    CommandSample { success: "Device rejected", failures: &["device.not_found", "profile.not_an_owner"] },
+    CommandSample { success: "Token space reserved", failures: &["data_token.quota_exceeded"] },
+    CommandSample {
         success: "Data exchanged for token",
         failures: &["data_token.space_expired", "data_token.space_already_filled"],
     },
-    Kind { success: "Data token updated", failures: &["data_token.not_found", "profile.not_an_owner"] },
-    Kind { success: "Data deleted", failures: &["data_token.not_found"] },
-    Kind { success: "Policy activated", failures: &["policy.already_active", "voting.quorum_not_reached"] },
-    Kind { success: "Storage device synchronised", failures: &["storage.device_unreachable"] },
-    Kind { success: "Vote passed", failures: &["voting.time_limit_reached", "voting.rejected_by_quorum"] },
+    CommandSample { success: "Data token updated", failures: &["data_token.not_found", "profile.not_an_owner"] },
+    CommandSample { success: "Data deleted", failures: &["data_token.not_found"] },
+    CommandSample { success: "Policy activated", failures: &["policy.already_active", "voting.quorum_not_reached"] },
+    CommandSample { success: "Storage device synchronised", failures: &["storage.device_unreachable"] },
+    CommandSample { success: "Vote passed", failures: &["voting.time_limit_reached", "voting.rejected_by_quorum"] },
 ];
 
 /// How an operator's software describes its data: the context, the file name and its extension.

@@ -9,6 +9,7 @@ use crate::settings::error::SettingsError;
 use crate::settings::layout::{
     ColumnLayout, InsightLayout, InsightSpan, SavedFilter, SortLayout, TableColumn, TableLayout, Times,
 };
+use crate::settings::limits::limits;
 use crate::settings::profile::{DownloadSettings, Profile, ProfileId};
 use crate::settings::proxy::ProxyChoice;
 use crate::settings::{Motion, Preferences, Settings, Theme, WindowGeometry, atomic};
@@ -123,6 +124,8 @@ fn an_invalid_value_alone_falls_back_and_stays_in_the_file_until_changed() {
         ("scale = 150", "scale = -1", "preferences.scale"),
         ("scale = 150", "scale = \"many\"", "preferences.scale"),
         ("scale = 150", "scale = 99999999", "preferences.scale"),
+        ("scale = 150", "scale = 300", "preferences.scale"),
+        ("scale = 150", "downloads_at_once = 0", "preferences.downloads_at_once"),
         ("scale = 150", "message_limit = 1.5", "preferences.message_limit"),
         ("scale = 150", "times = { utc = \"yes\", relative = true }", "preferences.times.utc"),
         ("scale = 150", "insight = true", "preferences.insight"),
@@ -191,6 +194,26 @@ fn an_invalid_value_alone_falls_back_and_stays_in_the_file_until_changed() {
     store.save(&settings).unwrap();
     let (_, again, message) = Store::open(&directories);
     assert_eq!((again.preferences.theme, message), (Theme::Light, None), "what was chosen did not last");
+}
+
+#[test]
+fn a_number_out_of_range_is_replaced_by_its_default_and_reported() {
+    let defaults = Table::try_from(Preferences::default()).unwrap();
+    for (key, least, most) in limits() {
+        for (number, is_valid) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
+            let (_root, directories) = directories();
+            fs::write(directories.config().join(FILE), format!("[preferences]\n{key} = {number}\n")).unwrap();
+            let (_, settings, notice) = Store::open(&directories);
+            let read = Table::try_from(&settings.preferences).unwrap()[key].as_integer();
+            if is_valid {
+                assert_eq!((read, notice), (Some(number), None), "{key}");
+            } else {
+                assert_eq!(read, defaults[key].as_integer(), "{key} = {number} is used");
+                let notice = notice.unwrap_or_else(|| panic!("nothing was said of {key} = {number}"));
+                assert!(notice.contains(&format!("{key} ({number} is not from {least} to {most})")), "{notice}");
+            }
+        }
+    }
 }
 
 #[test]

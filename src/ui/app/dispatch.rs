@@ -9,12 +9,12 @@ use crate::engine::{Action, Severity};
 use crate::protocol::{CommandId, UnmaskedMessage};
 use crate::settings::{ProfileId, SCALES};
 use crate::ui::dialogs::completeness::Report;
-use crate::ui::dialogs::data_settings::DataSettings;
 use crate::ui::dialogs::palette::CommandPalette;
 use crate::ui::dialogs::request_data::RequestData;
+use crate::ui::dialogs::settings::ready_data::DataSettings;
 use crate::ui::dialogs::track::Track;
 use crate::ui::dialogs::{Dialog, settings};
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::help_page::HelpPage;
 use crate::ui::frame::{FrameContext, UiRequest};
@@ -93,27 +93,31 @@ impl App {
         frame.redraw_in(std::time::Duration::ZERO);
     }
 
-    fn run(&mut self, ctx: &Context, frame: &mut FrameContext, command: Command) {
+    fn run(&mut self, ctx: &Context, frame: &mut FrameContext, command: UiCommand) {
         match command {
-            Command::AddProfile => self.add_profile(),
-            Command::Palette => {
+            UiCommand::AddProfile => self.add_profile(),
+            UiCommand::Palette => {
                 let palette = CommandPalette::new(&self.profile_tabs, self.profile_tab(), frame);
                 self.open(Dialog::Palette(palette));
             }
-            Command::Shortcuts => self.open(Dialog::Help(HelpPage::Shortcuts)),
-            Command::Guide => self.open(Dialog::Help(HelpPage::Guide)),
-            Command::About => self.open(Dialog::About),
-            Command::Settings => {
+            UiCommand::Shortcuts => self.open(Dialog::Help(HelpPage::Shortcuts)),
+            UiCommand::Guide => self.open(Dialog::Help(HelpPage::Guide)),
+            UiCommand::About => self.open(Dialog::About),
+            UiCommand::Settings => {
                 let form = settings::Form::new(self.preferences(), self.dependencies.reduced_motion);
                 self.open(Dialog::Settings(Box::new(form)));
             }
-            Command::Columns => self.open_columns(),
-            Command::SaveFilter => self.open_save_filter(),
-            Command::Theme(theme) => self.change_preferences_or_notify(|preferences| preferences.theme = theme),
-            Command::Larger => self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, true)),
-            Command::Smaller => self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, false)),
-            Command::ActualSize => self.change_preferences_or_notify(|preferences| preferences.scale = *SCALES.start()),
-            Command::Profile(number) => {
+            UiCommand::Columns => self.open_columns(),
+            UiCommand::SaveFilter => self.open_save_filter(),
+            UiCommand::Theme(theme) => self.change_preferences_or_notify(|preferences| preferences.theme = theme),
+            UiCommand::Larger => self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, true)),
+            UiCommand::Smaller => {
+                self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, false))
+            }
+            UiCommand::ActualSize => {
+                self.change_preferences_or_notify(|preferences| preferences.scale = *SCALES.start())
+            }
+            UiCommand::Profile(number) => {
                 if let Some(profile_tab) = self.profile_tabs.get(number) {
                     self.active_tab = ActiveTab::Profile(profile_tab.profile.id);
                 }
@@ -123,75 +127,75 @@ impl App {
     }
 
     /// Runs a command on the active profile.
-    fn run_in_front(&mut self, ctx: &Context, frame: &mut FrameContext, command: Command) {
+    fn run_in_front(&mut self, ctx: &Context, frame: &mut FrameContext, command: UiCommand) {
         let Some(profile_tab) = self.profile_tab_mut() else { return };
         if !command.is_available(profile_tab) {
             return;
         }
         let profile = profile_tab.profile.id;
         match command {
-            Command::Filter => self.focus_filter = true,
-            Command::ShowEverything => {
+            UiCommand::Filter => self.focus_filter = true,
+            UiCommand::ShowEverything => {
                 profile_tab.set_filter("");
                 profile_tab.view.set_status_filter(StatusFilter::All);
             }
-            Command::Show(status_filter) => profile_tab.view.set_status_filter(status_filter),
-            Command::Details => {
+            UiCommand::Show(status_filter) => profile_tab.view.set_status_filter(status_filter),
+            UiCommand::Details => {
                 if let Some(row) = profile_tab.table.cursor() {
                     profile_tab.open_details(row);
                 }
             }
-            Command::Insight => self.toggle_insight(frame.narrow),
-            Command::Pause => toggle_pause(profile_tab),
-            Command::Follow => toggle_follow(profile_tab),
-            Command::SelectAll => {
+            UiCommand::Insight => self.toggle_insight(frame.narrow),
+            UiCommand::Pause => toggle_pause(profile_tab),
+            UiCommand::Follow => toggle_follow(profile_tab),
+            UiCommand::SelectAll => {
                 let ProfileTab { table, activities, view, .. } = profile_tab;
                 table.select_all(activities, view);
             }
-            Command::Download => self.download_selected(),
-            Command::DownloadAll => self.open_folder_dialog(FolderPurpose::Ready(profile)),
-            Command::RequestAgain => self.request_selected_again(),
-            Command::CheckStatus => {
+            UiCommand::Download => self.download_selected(),
+            UiCommand::DownloadAll => self.open_folder_dialog(FolderPurpose::Ready(profile)),
+            UiCommand::RequestAgain => self.request_selected_again(),
+            UiCommand::CheckStatus => {
                 let rows = profile_tab.selected_rows(usize::MAX);
                 self.check(&rows);
             }
-            Command::EditLabel => self.edit_label(),
-            Command::ShowSecrets => self.show_secrets(),
-            Command::HideSecrets => {
+            UiCommand::EditLabel => self.edit_label(),
+            UiCommand::ShowSecrets => self.show_secrets(),
+            UiCommand::HideSecrets => {
                 if let Some(details) = &mut profile_tab.details {
                     details.hide_secrets();
                 }
             }
-            Command::CopyRows => self.copy_rows(ctx, frame, CopyForm::Text),
-            Command::CopyTsv => self.copy_rows(ctx, frame, CopyForm::Tsv),
-            Command::CopyJson => self.copy_rows(ctx, frame, CopyForm::Json),
-            Command::Export => self.open_export(),
-            Command::Connect => _ = self.send(Action::Connect(profile)),
-            Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
-            Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
-            Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
-            Command::DataSettings => {
+            UiCommand::CopyRows => self.copy_rows(ctx, frame, CopyForm::Text),
+            UiCommand::CopyTsv => self.copy_rows(ctx, frame, CopyForm::Tsv),
+            UiCommand::CopyJson => self.copy_rows(ctx, frame, CopyForm::Json),
+            UiCommand::Export => self.open_export(),
+            UiCommand::Connect => _ = self.send(Action::Connect(profile)),
+            UiCommand::Disconnect => _ = self.send(Action::Disconnect(profile)),
+            UiCommand::RetryNow => _ = self.send(Action::RetryNow(profile)),
+            UiCommand::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            UiCommand::DataSettings => {
                 let dialog = Dialog::DataSettings(Box::new(DataSettings::of(profile_tab)));
                 self.open(dialog);
             }
-            Command::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
-            Command::Track => self.open(Dialog::Track(Track::new(profile))),
-            Command::Completeness => {
+            UiCommand::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
+            UiCommand::Track => self.open(Dialog::Track(Track::new(profile))),
+            UiCommand::Completeness => {
                 let dialog = Dialog::Completeness { profile, report: Report::of(profile_tab) };
                 self.open(dialog);
             }
-            Command::SignOut | Command::ClearHistory | Command::RemoveProfile => self.confirm_removal(command),
+            UiCommand::SignOut | UiCommand::ClearHistory | UiCommand::RemoveProfile => self.confirm_removal(command),
             _ => {}
         }
     }
 
     /// Asks for confirmation before data of the active profile is removed.
-    fn confirm_removal(&mut self, command: Command) {
+    fn confirm_removal(&mut self, command: UiCommand) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let (profile, name) = (profile_tab.profile.id, profile_tab.profile.name.clone());
         self.open(match command {
-            Command::ClearHistory => Dialog::ClearHistory { profile, name },
-            Command::RemoveProfile => Dialog::Remove { profile, name },
+            UiCommand::ClearHistory => Dialog::ClearHistory { profile, name },
+            UiCommand::RemoveProfile => Dialog::Remove { profile, name },
             _ => Dialog::SignOut { profile, name, revoke: false },
         });
     }
@@ -335,8 +339,8 @@ impl App {
         if copying.missing > 0 {
             self.notices.add_text(
                 Severity::Warning,
-                "Of some rows only the beginning of the text was copied: the journal does not have the rest any more, or it is \
-                 too long to copy. Export them to have what there is.",
+                "Some texts were copied incompletely: the journal no longer has the rest, or it is too long. Export the rows to \
+                 get all that is stored.",
             );
         }
     }

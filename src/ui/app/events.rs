@@ -56,8 +56,8 @@ impl App {
                 for profile_tab in &mut self.profile_tabs {
                     profile_tab.completeness.set_journal_start(oldest_left);
                     let is_all = profile_tab.is_all();
-                    let of_desk = gaps.iter().filter(|(profile, _)| is_all || *profile == profile_tab.profile.id);
-                    profile_tab.activities.on_purge(before, of_desk.map(|(_, gap)| gap));
+                    let of_profile = gaps.iter().filter(|(profile, _)| is_all || *profile == profile_tab.profile.id);
+                    profile_tab.activities.on_purge(before, of_profile.map(|(_, gap)| gap));
                 }
             }
             Event::Stopped => self.on_stopped(),

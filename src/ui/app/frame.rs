@@ -280,7 +280,9 @@ impl App {
             bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, profile_tab, frame));
         }
         if let Some(competing_consumer) = profile_tab.completeness.competing() {
-            bar(Panel::top("rival"), theme::BAR, ui, |ui| competing_consumer::bar(ui, competing_consumer, frame));
+            bar(Panel::top("competing consumer"), theme::BAR, ui, |ui| {
+                competing_consumer::bar(ui, competing_consumer, frame)
+            });
         }
         // The tab `All profiles` has no download lines: its rows show the progress, each profile's own tab has the lines.
         let drawer = if profile_tab.is_all() { 0.0 } else { downloads::height(profile_tab, frame.narrow) };
@@ -314,7 +316,7 @@ impl App {
                 None
             }
             Some(profile_tab) => {
-                bar(Panel::top("chips"), theme::BAR, ui, |ui| status_filters::show(ui, profile_tab, frame));
+                bar(Panel::top("status filters"), theme::BAR, ui, |ui| status_filters::show(ui, profile_tab, frame));
                 bar(Panel::top("tools"), theme::BAR, ui, |ui| toolbar::show(ui, profile_tab, saved, frame));
                 let insight = insight::InsightPosition::of(ui.available_width(), profile_tab, frame).map(|place| {
                     let (panel, size) = match place {

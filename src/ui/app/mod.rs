@@ -5,7 +5,7 @@
 
 pub(crate) mod all_profiles;
 pub(crate) mod apply;
-pub(crate) mod data;
+pub(crate) mod data_requests;
 pub(crate) mod dispatch;
 pub(crate) mod events;
 pub(crate) mod export;

@@ -4,7 +4,7 @@ use egui::{Role, Stroke, Ui, WidgetInfo, accesskit, pos2};
 
 use crate::engine::ConnectionState;
 use crate::protocol::sanitize;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::attempt;
@@ -63,17 +63,17 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, frame: &mut FrameConte
 
 /// Draws the buttons from the right end. Returns their left edge.
 fn buttons(ui: &mut Ui, profile_tab: &ProfileTab, right: f32, middle: f32, frame: &mut FrameContext) -> f32 {
-    let run = |command: Command, style| (command.words(), UiRequest::Run(command), style);
+    let run = |command: UiCommand, style| (command.words(), UiRequest::Run(command), style);
     let buttons = match profile_tab.status.connection {
         Some(ConnectionState::Reconnecting { .. }) => {
-            vec![run(Command::Disconnect, ButtonStyle::Plain), run(Command::RetryNow, ButtonStyle::Outlined)]
+            vec![run(UiCommand::Disconnect, ButtonStyle::Plain), run(UiCommand::RetryNow, ButtonStyle::Outlined)]
         }
         Some(ConnectionState::TokenRefused { .. }) => vec![
-            run(Command::SignOut, ButtonStyle::Plain),
-            run(Command::RetryNow, ButtonStyle::Plain),
+            run(UiCommand::SignOut, ButtonStyle::Plain),
+            run(UiCommand::RetryNow, ButtonStyle::Plain),
             ("Sign in".to_owned(), UiRequest::SignInAgain(profile_tab.profile.id), ButtonStyle::Outlined),
         ],
-        _ => vec![run(Command::Connect, ButtonStyle::Outlined)],
+        _ => vec![run(UiCommand::Connect, ButtonStyle::Outlined)],
     };
     let width = |(words, _, style): &(String, UiRequest, ButtonStyle)| Button::new(words).style(*style).width(ui) + GAP;
     let left = right - buttons.iter().map(width).sum::<f32>();

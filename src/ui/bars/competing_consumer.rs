@@ -33,7 +33,7 @@ pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, frame: &mu
     let sentence = "Another client is probably taking messages from this profile’s queue.";
     let at = pos2(head.right() + 8.0, middle);
     let body = widgets::text(ui, at, sentence, TextRole::Body, palette.secondary, right - at.x - 12.0);
-    let response = ui.interact(head.union(body), ui.make_persistent_id("rival"), Sense::hover());
+    let response = ui.interact(head.union(body), ui.make_persistent_id("competing consumer"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, format!("{words}. {sentence}")));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
     response.on_hover_text(sentence);

@@ -4,7 +4,7 @@ use egui::{Id, Key, Popup, PopupCloseBehavior, Pos2, RectAlign, Ui, pos2, vec2};
 
 use crate::protocol::sanitize;
 use crate::settings::SavedFilter;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, paragraph, show_error};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::cut;
@@ -48,7 +48,7 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], frame: &mut Fra
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
                 let save = Button::new("Save filter…").icon(icons::ADD).style(ButtonStyle::MenuItem);
                 if save.within(ui, rect).clicked() {
-                    frame.request(UiRequest::Run(Command::SaveFilter));
+                    frame.request(UiRequest::Run(UiCommand::SaveFilter));
                 }
                 widgets::follow_focus(ui);
             });

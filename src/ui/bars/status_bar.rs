@@ -4,7 +4,7 @@ use egui::{Id, Rect, Stroke, Ui, pos2};
 
 use crate::activity::Refresh;
 use crate::protocol::{plural, sanitize};
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::{bytes, grouped};
@@ -47,7 +47,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Optio
     }
     let hint = "Of the commands and data requests that were seen. Opens the list.";
     if report.is_some_and(|report| report.at(ui, pos2(right, middle)).on_hover_text(hint).clicked()) {
-        frame.request(UiRequest::Run(Command::Completeness));
+        frame.request(UiRequest::Run(UiCommand::Completeness));
     }
 }
 

@@ -6,7 +6,7 @@ use egui::{Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::StatusFilter;
 use crate::protocol::counted;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
@@ -42,7 +42,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, frame: &mut FrameConte
         }
         let response = press.at(ui, pos2(x, rect.center().y));
         if response.clicked() {
-            frame.request(UiRequest::Run(Command::Show(status_filter)));
+            frame.request(UiRequest::Run(UiCommand::Show(status_filter)));
         }
         x = response.rect.right() + if on || x < 20.0 { 6.0 } else { 8.0 };
     }

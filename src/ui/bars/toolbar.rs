@@ -4,7 +4,7 @@ use egui::{Id, Key, Rect, Ui, pos2, vec2};
 
 use crate::activity::FilterError;
 use crate::settings::SavedFilter;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::filter_field::filter_id;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -41,7 +41,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, saved: &[SavedFilt
     filter(ui, field, profile_tab, frame);
     saved_filters::menu(ui, pos2(field.right() + 4.0, middle), saved, frame);
     if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
-        frame.request(UiRequest::Run(Command::Follow));
+        frame.request(UiRequest::Run(UiCommand::Follow));
     }
     // The text of the last button, or its icon in the narrow window, ends at the common right edge; its padding lies beyond.
     let beyond = if frame.narrow { 4.0 } else { 8.0 };
@@ -53,7 +53,7 @@ fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, frame: &FrameCo
     let key = if frame.narrow {
         String::new()
     } else {
-        Command::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key))
+        UiCommand::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key))
     };
     let key_width = if key.is_empty() { 0.0 } else { widgets::width(ui, &key, TextRole::Caption) + 10.0 };
     let clear_width = if profile_tab.filter.is_empty() { 0.0 } else { 20.0 };
@@ -138,9 +138,9 @@ impl Tools {
             waiting: profile_tab.view.waiting(&profile_tab.activities),
             follows: profile_tab.table.follows() && profile_tab.view.sort().is_none(),
             narrow,
-            why_no_requests: Command::RequestData
+            why_no_requests: UiCommand::RequestData
                 .why_not(Some(profile_tab))
-                .or(Command::Track.why_not(Some(profile_tab))),
+                .or(UiCommand::Track.why_not(Some(profile_tab))),
         }
     }
 
@@ -176,11 +176,11 @@ impl Tools {
     }
 
     /// The buttons for requests; `None` in the narrow window, where the menu has them.
-    fn request_buttons(&self) -> Option<[(Button<'static>, Command); 2]> {
+    fn request_buttons(&self) -> Option<[(Button<'static>, UiCommand); 2]> {
         (!self.narrow).then(|| {
             [
-                (Button::new("Request data…").icon(icons::REQUEST), Command::RequestData),
-                (Button::new("Track commands…").icon(icons::TRACK), Command::Track),
+                (Button::new("Request data…").icon(icons::REQUEST), UiCommand::RequestData),
+                (Button::new("Track commands…").icon(icons::TRACK), UiCommand::Track),
             ]
         })
     }
@@ -219,19 +219,19 @@ impl Tools {
         }
         let pause = self.pause().at(ui, pos2(x, at.y));
         if pause.clicked() {
-            frame.request(UiRequest::Run(Command::Pause));
+            frame.request(UiRequest::Run(UiCommand::Pause));
         }
         let follow = self.follow().at(ui, pos2(pause.rect.right() + 8.0, at.y));
         if follow.clicked() {
-            frame.request(UiRequest::Run(Command::Follow));
+            frame.request(UiRequest::Run(UiCommand::Follow));
         }
         let columns = self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y));
         if columns.clicked() {
-            frame.request(UiRequest::Run(Command::Columns));
+            frame.request(UiRequest::Run(UiCommand::Columns));
         }
         let export = self.export().at(ui, pos2(columns.rect.right() + 8.0, at.y));
         if export.clicked() {
-            frame.request(UiRequest::Run(Command::Export));
+            frame.request(UiRequest::Run(UiCommand::Export));
         }
     }
 }

@@ -7,7 +7,7 @@ use egui::{Id, Pos2, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, 
 use crate::activity::Status;
 use crate::engine::ConnectionState;
 use crate::settings::Theme;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::input::menu::{entry, item, line, popup};
 use crate::ui::profile_tab::rows::{drawn_name, tab_name};
@@ -415,27 +415,29 @@ fn menu(ui: &mut Ui, bar: Rect, active_tab: Option<&ProfileTab>, chosen: Theme, 
         if let Some(profile_tab) = active_tab {
             profile_items(ui, profile_tab, frame, false);
             if frame.narrow {
-                for command in [Command::RequestData, Command::Track] {
+                for command in [UiCommand::RequestData, UiCommand::Track] {
                     entry(ui, command, Some(profile_tab), frame);
                 }
             }
             if profile_tab.ready().next().is_some() {
-                entry(ui, Command::DownloadAll, Some(profile_tab), frame);
+                entry(ui, UiCommand::DownloadAll, Some(profile_tab), frame);
             }
-            entry(ui, Command::DataSettings, Some(profile_tab), frame);
-            entry(ui, Command::Completeness, Some(profile_tab), frame);
-            entry(ui, Command::Insight, Some(profile_tab), frame);
+            entry(ui, UiCommand::DataSettings, Some(profile_tab), frame);
+            entry(ui, UiCommand::Completeness, Some(profile_tab), frame);
+            entry(ui, UiCommand::Insight, Some(profile_tab), frame);
             line(ui);
         }
         for theme in [Theme::System, Theme::Light, Theme::Dark] {
-            let words = Command::Theme(theme).words();
-            let glyph = if theme == chosen { icons::CHECK } else { Command::Theme(theme).icon() };
+            let words = UiCommand::Theme(theme).words();
+            let glyph = if theme == chosen { icons::CHECK } else { UiCommand::Theme(theme).icon() };
             if item(ui, Button::new(&words).icon(glyph).on(theme == chosen)) {
-                frame.request(UiRequest::Run(Command::Theme(theme)));
+                frame.request(UiRequest::Run(UiCommand::Theme(theme)));
             }
         }
         line(ui);
-        for command in [Command::Settings, Command::Palette, Command::Shortcuts, Command::Guide, Command::About] {
+        for command in
+            [UiCommand::Settings, UiCommand::Palette, UiCommand::Shortcuts, UiCommand::Guide, UiCommand::About]
+        {
             entry(ui, command, active_tab, frame);
         }
     });
@@ -443,17 +445,17 @@ fn menu(ui: &mut Ui, bar: Rect, active_tab: Option<&ProfileTab>, chosen: Theme, 
 
 /// Draws the menu's items for the active profile.
 fn profile_items(ui: &mut Ui, profile_tab: &ProfileTab, frame: &mut FrameContext, whole: bool) {
-    let connection = [Command::Connect, Command::Disconnect]
+    let connection = [UiCommand::Connect, UiCommand::Disconnect]
         .into_iter()
         .find(|command| command.is_available(profile_tab))
-        .unwrap_or(Command::Connect);
+        .unwrap_or(UiCommand::Connect);
     entry(ui, connection, Some(profile_tab), frame);
-    for command in [Command::RenewToken, Command::SignOut] {
+    for command in [UiCommand::RenewToken, UiCommand::SignOut] {
         entry(ui, command, Some(profile_tab), frame);
     }
     if whole {
         line(ui);
-        entry(ui, Command::ClearHistory, Some(profile_tab), frame);
-        entry(ui, Command::RemoveProfile, Some(profile_tab), frame);
+        entry(ui, UiCommand::ClearHistory, Some(profile_tab), frame);
+        entry(ui, UiCommand::RemoveProfile, Some(profile_tab), frame);
     }
 }

@@ -5,7 +5,7 @@ use egui::{Id, Pos2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use crate::activity::{Activity, Entry};
 use crate::engine::Action;
 use crate::settings::ProfileId;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme;
 use crate::ui::theme::palette::Palette;
@@ -63,7 +63,7 @@ pub(crate) fn next_buttons(
     if activity.can_check() {
         let press = Button::new("Check status").name("Check status of selected").style(ButtonStyle::Outlined);
         if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
-            frame.request(UiRequest::Run(Command::CheckStatus));
+            frame.request(UiRequest::Run(UiCommand::CheckStatus));
         }
         return true;
     }

@@ -4,7 +4,7 @@ use egui::{Id, Rect, Ui, pos2};
 
 use crate::engine::Action;
 use crate::settings::ProfileId;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::view_state::details::{Details, Secrets};
 use crate::ui::widgets::Button;
@@ -38,7 +38,7 @@ pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, frame: &mut Fra
     if !details.masked {
         return;
     }
-    let command = if details.secrets.are_shown() { Command::HideSecrets } else { Command::ShowSecrets };
+    let command = if details.secrets.are_shown() { UiCommand::HideSecrets } else { UiCommand::ShowSecrets };
     let words = command.words();
     let press =
         Button::new(&words).icon(command.icon()).icon_size(14.0).height(20.0).padding(6.0).salt(Id::unique("secrets"));

@@ -5,7 +5,7 @@ use egui::{Rect, Stroke, Ui, pos2, vec2};
 use crate::activity::{Activity, GapState, Kind};
 use crate::engine::Action;
 use crate::protocol::sanitize;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::activity_label::label_of;
@@ -170,7 +170,7 @@ impl HeadButtons {
                 match index {
                     0 => ui.copy_text(message_of(details, activity)),
                     1 => ui.copy_text(details.json()),
-                    _ => frame.request(UiRequest::Run(Command::EditLabel)),
+                    _ => frame.request(UiRequest::Run(UiCommand::EditLabel)),
                 }
             }
         }

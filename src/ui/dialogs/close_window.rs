@@ -25,14 +25,14 @@ pub(crate) fn show(ui: &mut Ui, unsaved: UnsavedWork, fresh: bool, frame: &mut F
         0 => {}
         1 => paragraph(
             ui,
-            "The journal can't be written, and a message is in memory only. It is tried once more while closing; where that \
-             fails too, the message is lost.",
+            "The journal can't be written, and a message is only in memory. Closing tries once more; if that fails, the message \
+             is lost.",
         ),
         _ => paragraph(
             ui,
             &format!(
-                "The journal can't be written, and {unpersisted} messages are in memory only. It is tried once more while closing; \
-                 where that fails too, they are lost."
+                "The journal can't be written, and {unpersisted} messages are only in memory. Closing tries once more; if that \
+                 fails, they are lost."
             ),
         ),
     }

@@ -28,14 +28,14 @@ pub(crate) struct Report {
     /// The gaps, newest first.
     gaps: Vec<(RowId, GapState)>,
     /// Ids without outcome: first those that were open across a gap, then the newest.
-    open: Vec<Open>,
+    open: Vec<OpenId>,
     /// Whether another client probably takes messages.
     suspected: bool,
 }
 
 /// An id without outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Open {
+struct OpenId {
     row: RowId,
     id: String,
     /// Its status, and the source of that status.
@@ -68,7 +68,7 @@ impl Report {
                     None => "not heard of yet",
                 };
                 let words = format!("{}, {known}", activity.status().word());
-                open.push(Open { row, id: sanitize(&cut(&activity.id(), 64)).into_owned(), words });
+                open.push(OpenId { row, id: sanitize(&cut(&activity.id(), 64)).into_owned(), words });
             }
         }
         gaps.truncate(MAX_LISTED);
@@ -88,14 +88,14 @@ impl Report {
 pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, frame: &mut FrameContext) {
     paragraph(
         ui,
-        "Every command and data request that this monitor knows of, by how its outcome is known. It claims nothing about ids \
-         that were never seen: what was sent for those while nothing could be received cannot be known here.",
+        "Every command and data request that this monitor knows of, by how its outcome is known. Ids that this monitor has never \
+         seen are not included.",
     );
     if report.suspected {
         paragraph(
             ui,
-            "Nothing is claimed for now: outcomes of commands did not come on the socket although it was connected, so another \
-             client may take messages of this profile.",
+            "Completeness is not known: some outcomes did not arrive although the connection was live. Another client may be \
+             receiving this profile's messages.",
         );
     }
     let outcome_counts = report.outcome_counts;

@@ -2,7 +2,7 @@
 
 use egui::{Ui, pos2, vec2};
 
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::dialog_frame::{InitialFocus, buttons, pane};
 use crate::ui::frame::help_page::HelpPage;
 use crate::ui::frame::{FrameContext, UiRequest};
@@ -40,8 +40,8 @@ const GUIDE: [(&str, &str); 11] = [
     ),
     (
         "Understanding",
-        "I opens Insight: how much came, why commands failed and how long they took, over the last hour, six hours or day. \
-         A click on a reason shows the commands that failed for it.",
+        "Press I for Insight: the number of messages, why commands failed, and how long they took, over the last hour, six \
+         hours or day. A click on a reason shows the commands that failed for it.",
     ),
     (
         "Ready data",
@@ -87,9 +87,9 @@ pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, frame: &mut FrameCo
 
 fn shortcuts(ui: &mut Ui) {
     let command = ui.ctx().format_modifiers(egui::Modifiers::COMMAND);
-    let lines: Vec<(String, String)> = Command::with_keys()
+    let lines: Vec<(String, String)> = UiCommand::with_keys()
         // The nine profile shortcuts share one line below.
-        .filter(|command| !matches!(command, Command::Profile(_)))
+        .filter(|command| !matches!(command, UiCommand::Profile(_)))
         .filter_map(|command| Some((command.words(), ui.ctx().format_shortcut(&command.key()?))))
         .collect();
     let by_hand = [

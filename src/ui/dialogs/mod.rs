@@ -3,17 +3,12 @@
 pub(crate) mod close_window;
 pub(crate) mod columns;
 pub(crate) mod completeness;
-pub(crate) mod data_key;
-pub(crate) mod data_settings;
 pub(crate) mod export;
 pub(crate) mod file_path;
 pub(crate) mod help;
-pub(crate) mod network_settings;
 pub(crate) mod palette;
 pub(crate) mod request_data;
-pub(crate) mod section;
 pub(crate) mod settings;
-pub(crate) mod settings_line;
 pub(crate) mod track;
 
 use std::collections::BTreeMap;
@@ -37,9 +32,9 @@ use super::profile_tab::ProfileTab;
 
 use close_window::UnsavedWork;
 use completeness::Report;
-use data_settings::DataSettings;
 use palette::CommandPalette;
 use request_data::RequestData;
+use settings::ready_data::DataSettings;
 use track::{MAX_LENGTH, Track};
 
 /// The open dialog.
@@ -185,7 +180,7 @@ pub(crate) fn show(
             Dialog::Label { keys, text } => label(ui, keys, text, fresh, frame),
             Dialog::CloseWindow(unsaved) => close_window::show(ui, *unsaved, fresh, frame),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, frame),
-            Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, frame),
+            Dialog::DataSettings(settings) => settings::ready_data::show(ui, settings, fresh, frame),
             Dialog::Columns(chosen) => columns::show(ui, chosen, fresh, frame),
             Dialog::SaveFilter(naming) => saved_filters::show(ui, naming, fresh, frame),
             Dialog::RequestData(request) => request_data::show::show(ui, request, fresh, frame),

@@ -2,7 +2,7 @@
 
 use crate::activity::export_record::Format;
 use crate::activity::{Filter, Seq, StatusFilter};
-use crate::engine::Export;
+use crate::engine::ExportRequest;
 use crate::protocol::file_name;
 use crate::settings::ProfileId;
 
@@ -67,12 +67,12 @@ impl ExportForm {
     }
 
     /// The export with these choices, to this path.
-    pub(crate) fn export(&self, to: std::path::PathBuf) -> Export {
+    pub(crate) fn export(&self, to: std::path::PathBuf) -> ExportRequest {
         let (filter, status_filter) = match &self.shown {
             Some((filter, status_filter, _)) if self.rows == Rows::Shown => (filter.clone(), *status_filter),
             Some(_) | None => (Filter::default(), StatusFilter::All),
         };
-        Export {
+        ExportRequest {
             profile: self.only().map(|(id, _)| *id),
             format: self.format,
             filter,

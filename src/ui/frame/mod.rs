@@ -20,7 +20,7 @@ use crate::settings::{ColumnLayout, InsightLayout, PreferenceChange, ProfileId, 
 use super::text::Zone;
 use super::theme;
 
-use commands::Command;
+use commands::UiCommand;
 use export_form::ExportForm;
 use folder_purpose::FolderPurpose;
 use help_page::HelpPage;
@@ -65,7 +65,7 @@ pub(crate) enum UiRequest {
     /// Change preferences.
     ChangePreferences(Vec<PreferenceChange>),
     /// Run a command, as its shortcut would.
-    Run(Command),
+    Run(UiCommand),
     /// Save a row's data: by the one GET of its link, or from the message that holds it.
     Save {
         row: RowId,

@@ -2,7 +2,7 @@
 
 use crate::activity::Activity;
 use crate::engine::{ConnectionState, TokenStatus};
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::profile_tab::ProfileTab;
 
 /// The reason if there is no active profile tab.
@@ -10,7 +10,7 @@ const NO_PROFILE: &str = "No profile is selected.";
 /// The reason if a command needs a single profile.
 const ONE_PROFILE: &str = "Choose one profile’s tab first.";
 
-impl Command {
+impl UiCommand {
     /// Whether the command can run in this tab.
     pub(crate) fn is_available(self, profile_tab: &ProfileTab) -> bool {
         self.why_not(Some(profile_tab)).is_none()

@@ -3,7 +3,7 @@
 
 use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Popup};
 
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::profile_tab::rows::table_id;
 use crate::ui::view_state::table::Move;
@@ -11,8 +11,8 @@ use crate::ui::view_state::table::Move;
 /// What the keys of one frame request.
 #[derive(Debug, Default)]
 pub(crate) struct KeyInput {
-    /// The commands, in the order of `Command::ALL`.
-    pub commands: Vec<Command>,
+    /// The commands, in the order of `UiCommand::ALL`.
+    pub commands: Vec<UiCommand>,
     /// Whether Escape was pressed and not used by anything else.
     pub escape: bool,
 }
@@ -33,7 +33,7 @@ pub(crate) fn read(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: F
         return asked;
     }
     let Some(profile_tab) = profile_tab else {
-        for command in Command::with_keys().filter(|command| command.why_not(None).is_none()) {
+        for command in UiCommand::with_keys().filter(|command| command.why_not(None).is_none()) {
             if consume(ctx, command) {
                 asked.commands.push(command);
             }
@@ -44,14 +44,14 @@ pub(crate) fn read(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: F
     let table = table_id(profile_tab);
     let focused = ctx.memory(egui::Memory::focused);
     let at_table = focused.is_none_or(|focused| focused == table);
-    for command in Command::with_keys() {
+    for command in UiCommand::with_keys() {
         let here = match command {
-            Command::CopyRows | Command::SelectAll => !focus.in_text,
+            UiCommand::CopyRows | UiCommand::SelectAll => !focus.in_text,
             _ if command.presses() => !focus.in_text && at_table,
             _ if command.types() => !focus.in_text,
             _ => true,
         };
-        if here && (consume(ctx, command) || (command == Command::CopyRows && copies(ctx))) {
+        if here && (consume(ctx, command) || (command == UiCommand::CopyRows && copies(ctx))) {
             asked.commands.push(command);
         }
     }
@@ -67,9 +67,9 @@ pub(crate) fn read(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: F
     asked
 }
 
-fn consume(ctx: &Context, command: Command) -> bool {
+fn consume(ctx: &Context, command: UiCommand) -> bool {
     // Plus is on the key of equals on most keyboards, so it also works without Shift.
-    let also = (command == Command::Larger).then(|| KeyboardShortcut::new(Modifiers::COMMAND, Key::Equals));
+    let also = (command == UiCommand::Larger).then(|| KeyboardShortcut::new(Modifiers::COMMAND, Key::Equals));
     let mut keys = command.key().into_iter().chain(also);
     keys.any(|key| ctx.input_mut(|input| input.consume_shortcut(&key)))
 }

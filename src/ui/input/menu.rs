@@ -6,11 +6,11 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::{self, Button, ButtonStyle};
 
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 
 /// A menu entry that runs a command. `profile_tab` is the active tab.
-pub(crate) fn entry(ui: &mut Ui, command: Command, profile_tab: Option<&ProfileTab>, frame: &mut FrameContext) {
+pub(crate) fn entry(ui: &mut Ui, command: UiCommand, profile_tab: Option<&ProfileTab>, frame: &mut FrameContext) {
     let words = command.words();
     let mut press = Button::new(&words).icon(command.icon()).why_not(command.why_not(profile_tab));
     if let Some(key) = command.key() {

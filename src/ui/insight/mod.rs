@@ -12,7 +12,7 @@ use egui::{Id, Popup, PopupCloseBehavior, Rect, RectAlign, ScrollArea, Stroke, U
 
 use crate::activity::Insight;
 use crate::settings::{InsightLayout, InsightSpan};
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::icons;
 
@@ -103,7 +103,7 @@ fn show_head(ui: &mut Ui, rect: Rect, frame: &mut FrameContext) {
     let left = rect.right() - 4.0 - close.width(ui);
     span(ui, pos2(left - 4.0, middle), frame);
     if close.at(ui, pos2(left, middle)).clicked() {
-        frame.request(UiRequest::Run(Command::Insight));
+        frame.request(UiRequest::Run(UiCommand::Insight));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ui::view_state::columns::Columns;
 use crate::ui::widgets;
 
 /// A row to draw.
-pub(crate) struct Line<'a> {
+pub(crate) struct RowContext<'a> {
     pub profile_tab: &'a ProfileTab,
     pub id: RowId,
     pub activity: Activity<'a>,
@@ -28,7 +28,7 @@ const MAX_LENGTH: usize = 200;
 /// Draws a text and marks the filter's matches in it. If it is shortened, the pointer shows all of it. Returns its rectangle.
 pub(crate) fn marked(
     ui: &Ui,
-    line: &Line<'_>,
+    line: &RowContext<'_>,
     at: egui::Pos2,
     (field, text): (Field, &str),
     face: TextRole,

@@ -4,7 +4,7 @@ use egui::{Pos2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
 use crate::activity::{Refresh, StatusFilter, Suggestion};
 use crate::protocol::sanitize;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
@@ -82,7 +82,7 @@ fn keys(ui: &Ui, at: Pos2, profile_tab: &ProfileTab) {
     const APART: f32 = 22.0;
     let palette = Palette::of(ui.style());
     let hints: Vec<(String, &str, f32)> =
-        [(Command::RequestData, "to request data"), (Command::Track, "to track commands")]
+        [(UiCommand::RequestData, "to request data"), (UiCommand::Track, "to track commands")]
             .into_iter()
             .filter(|(command, _)| command.is_available(profile_tab))
             .filter_map(|(command, words)| {
@@ -119,13 +119,13 @@ fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, frame:
             profile_tab.set_filter(&suggestion.corrected);
             // Place the cursor after the correction.
             crate::ui::frame::filter_field::type_at(ui, suggestion.end);
-            frame.request(UiRequest::Run(Command::Filter));
+            frame.request(UiRequest::Run(UiCommand::Filter));
         }
         at.x += change_width;
     }
     let everything = everything.at(ui, at);
     if everything.clicked() {
-        frame.request(UiRequest::Run(Command::ShowEverything));
+        frame.request(UiRequest::Run(UiCommand::ShowEverything));
     }
     everything.rect.bottom()
 }

@@ -11,10 +11,10 @@ use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::columns::PADDING;
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
-use super::cell::Line;
+use super::cell::RowContext;
 
 /// Draws the row and its button. The response is that of the row itself.
-pub(crate) fn show(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, gap: &GapState) -> Response {
+pub(crate) fn show(ui: &mut Ui, frame: &mut FrameContext, line: &RowContext<'_>, gap: &GapState) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
@@ -72,7 +72,7 @@ fn band(ui: &Ui, rect: Rect, fill: Color32, edge: Option<Color32>) {
 }
 
 /// Draws `Reconcile` while something is left to check. Returns the right end of the space for words.
-fn button(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
+fn button(ui: &mut Ui, frame: &mut FrameContext, line: &RowContext<'_>, gap: &GapState, row_id: Id) -> f32 {
     if !gap_text::can_reconcile(gap) {
         return line.rect.right() - theme::EDGE;
     }

@@ -17,7 +17,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::{PADDING, text_space};
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
-use super::cell::{Line, marked};
+use super::cell::{RowContext, marked};
 use super::status_word;
 
 /// How long a changed row is tinted.
@@ -41,7 +41,7 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
 }
 
 /// Draws a row and its buttons. The response is that of the row itself.
-pub(crate) fn show(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>) -> Response {
+pub(crate) fn show(ui: &mut Ui, frame: &mut FrameContext, line: &RowContext<'_>) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
@@ -74,7 +74,7 @@ pub(crate) fn show(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>) -> Re
     response
 }
 
-fn background(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, palette: &Palette, response: &Response) {
+fn background(ui: &Ui, frame: &mut FrameContext, line: &RowContext<'_>, palette: &Palette, response: &Response) {
     let selected = line.profile_tab.table.is_selected(line.id);
     let since = frame.now.since(line.activity.updated());
     let tinted = !frame.reduced_motion && since < TINT_DURATION && frame.now >= line.activity.updated();
@@ -99,7 +99,7 @@ fn background(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, palette: &Pale
     }
 }
 
-fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, frame: &FrameContext) {
+fn name_row(ui: &Ui, line: &RowContext<'_>, response: &Response, selected: bool, frame: &FrameContext) {
     let activity = &line.activity;
     response.widget_info(|| WidgetInfo::labeled(Role::Row, true, accessible_name(activity)));
     let size = line.profile_tab.shown();
@@ -113,7 +113,7 @@ fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, frame
 }
 
 /// The rest of the row in words.
-fn description(line: &Line<'_>, frame: &FrameContext) -> String {
+fn description(line: &RowContext<'_>, frame: &FrameContext) -> String {
     let activity = &line.activity;
     let mut parts = Vec::with_capacity(4);
     if line.profile_tab.is_all() {
@@ -140,7 +140,7 @@ fn description(line: &Line<'_>, frame: &FrameContext) -> String {
     parts.join(", ")
 }
 
-fn time(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, moment: Timestamp, range: Rangef) {
+fn time(ui: &Ui, frame: &mut FrameContext, line: &RowContext<'_>, moment: Timestamp, range: Rangef) {
     if frame.times.relative {
         return age(ui, frame, line, moment, range);
     }
@@ -160,7 +160,7 @@ fn time(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, moment: Timestamp, r
 }
 
 /// Draws how long ago `moment` was.
-fn age(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, moment: Timestamp, range: Rangef) {
+fn age(ui: &Ui, frame: &mut FrameContext, line: &RowContext<'_>, moment: Timestamp, range: Rangef) {
     let palette = Palette::of(ui.style());
     let (words, changes_in) = text::ago(frame.now.since(moment));
     frame.redraw_in(changes_in);
@@ -168,14 +168,14 @@ fn age(ui: &Ui, frame: &mut FrameContext, line: &Line<'_>, moment: Timestamp, ra
     widgets::text(ui, pos2(x, line.rect.center().y), &words, TextRole::Body, palette.secondary, width);
 }
 
-fn source(ui: &Ui, line: &Line<'_>, range: Rangef) {
+fn source(ui: &Ui, line: &RowContext<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
     let (x, width) = text_space(range);
     let word = line.activity.source().map_or("–", Evidence::word);
     widgets::text(ui, pos2(x, line.rect.center().y), word, TextRole::Body, palette.muted, width);
 }
 
-fn kind(ui: &Ui, line: &Line<'_>, range: Rangef) {
+fn kind(ui: &Ui, line: &RowContext<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
     let (middle, kind) = (line.rect.center().y, line.activity.kind());
     let (x, width) = text_space(range);
@@ -186,7 +186,7 @@ fn kind(ui: &Ui, line: &Line<'_>, range: Rangef) {
     }
 }
 
-fn id(ui: &Ui, line: &Line<'_>, range: Rangef) {
+fn id(ui: &Ui, line: &RowContext<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
     let (x, width) = text_space(range);
     let id = line.activity.id();
@@ -196,7 +196,7 @@ fn id(ui: &Ui, line: &Line<'_>, range: Rangef) {
     marked(ui, line, at, (Field::Id, &id), TextRole::Mono, palette.secondary, width);
 }
 
-pub(crate) fn label(ui: &Ui, line: &Line<'_>, range: Rangef) {
+pub(crate) fn label(ui: &Ui, line: &RowContext<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
     let (mut x, mut width) = text_space(range);
     let label = label_of(&line.activity);
@@ -220,7 +220,7 @@ pub(crate) fn label(ui: &Ui, line: &Line<'_>, range: Rangef) {
     }
 }
 
-fn status(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, row_id: Id, range: Rangef) {
+fn status(ui: &mut Ui, frame: &mut FrameContext, line: &RowContext<'_>, row_id: Id, range: Rangef) {
     let palette = Palette::of(ui.style());
     let status = line.activity.status();
     let (icon, hue) = icons::status(status, palette);
@@ -253,7 +253,7 @@ fn status(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, row_id: Id, ra
     }
 }
 
-pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, range: Rangef) {
+pub(crate) fn message(ui: &mut Ui, line: &RowContext<'_>, row_id: Id, range: Rangef) {
     let palette = Palette::of(ui.style());
     if let Some((request, progress)) = line.profile_tab.download_of(&line.activity) {
         let name = line.profile_tab.name_of_running(&request, progress);
@@ -284,7 +284,14 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, range: Rangef) {
     marked(ui, line, at, (Field::Message, &*message), face, ink, width);
 }
 
-fn progress_cell(ui: &mut Ui, line: &Line<'_>, row_id: Id, range: Rangef, progress: &DownloadProgress, name: &str) {
+fn progress_cell(
+    ui: &mut Ui,
+    line: &RowContext<'_>,
+    row_id: Id,
+    range: Rangef,
+    progress: &DownloadProgress,
+    name: &str,
+) {
     let palette = Palette::of(ui.style());
     let (x, _) = text_space(range);
     let middle = line.rect.center().y;
@@ -316,7 +323,7 @@ fn progress_cell(ui: &mut Ui, line: &Line<'_>, row_id: Id, range: Rangef, progre
     }
 }
 
-fn took_cell(ui: &Ui, frame: &FrameContext, line: &Line<'_>, range: Rangef) {
+fn took_cell(ui: &Ui, frame: &FrameContext, line: &RowContext<'_>, range: Rangef) {
     let palette = Palette::of(ui.style());
     let at = pos2(range.max, line.rect.center().y);
     match line.activity.took(frame.now) {
@@ -331,7 +338,7 @@ fn took_cell(ui: &Ui, frame: &FrameContext, line: &Line<'_>, range: Rangef) {
     }
 }
 
-fn actions(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, row_id: Id, range: Rangef) {
+fn actions(ui: &mut Ui, frame: &mut FrameContext, line: &RowContext<'_>, row_id: Id, range: Rangef) {
     let place = Rect::from_x_y_ranges(range, line.rect.y_range());
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let at = pos2(place.left() + PADDING, line.rect.center().y);
@@ -370,20 +377,20 @@ fn actions(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, row_id: Id, r
 }
 
 /// Requests the same data again.
-fn request_again(frame: &mut FrameContext, line: &Line<'_>) {
+fn request_again(frame: &mut FrameContext, line: &RowContext<'_>) {
     if let ActivityKey::Data(request) = line.activity.key() {
         frame.request(UiRequest::RequestAgain { profile: line.profile_tab.owner(line.id), request });
     }
 }
 
 /// Whether a status check is offered: not for a command that was only just sent, unless it is selected.
-fn is_checkable(frame: &FrameContext, line: &Line<'_>) -> bool {
+fn is_checkable(frame: &FrameContext, line: &RowContext<'_>) -> bool {
     line.activity.status() != Status::Pending
         || frame.now.since(line.activity.first_seen()) >= CHECK_OFFERED_AFTER
         || line.profile_tab.table.is_selected(line.id)
 }
 
-fn cancel(ui: &mut Ui, frame: &mut FrameContext, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
+fn cancel(ui: &mut Ui, frame: &mut FrameContext, line: &RowContext<'_>, at: egui::Pos2, request: RequestId) {
     // The drawer's button has the file's name; this one has the id, like the others in a row.
     let name = format!("Cancel download {}", sanitize(request.as_str()));
     if Button::new("Cancel").name(name).in_row().at(ui, at).clicked() {

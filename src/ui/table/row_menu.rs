@@ -3,16 +3,16 @@
 use egui::{Id, Popup, PopupAnchor, PopupCloseBehavior, Pos2, Ui, pos2};
 
 use crate::ui::frame::FrameContext;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::input::menu::{entry, line};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::widgets;
 
 /// The menu's commands, in groups.
-const GROUPS: [&[Command]; 3] = [
-    &[Command::Details, Command::Download, Command::CheckStatus, Command::EditLabel],
-    &[Command::CopyRows, Command::CopyTsv, Command::CopyJson],
-    &[Command::SelectAll],
+const GROUPS: [&[UiCommand]; 3] = [
+    &[UiCommand::Details, UiCommand::Download, UiCommand::CheckStatus, UiCommand::EditLabel],
+    &[UiCommand::CopyRows, UiCommand::CopyTsv, UiCommand::CopyJson],
+    &[UiCommand::SelectAll],
 ];
 
 fn id() -> Id {

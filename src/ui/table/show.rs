@@ -12,7 +12,7 @@ use crate::ui::view_state::columns::{Columns, TableSpace};
 use crate::ui::view_state::table::float;
 use crate::ui::widgets;
 
-use super::cell::Line;
+use super::cell::RowContext;
 use super::{empty_state, gap_row, header, row, row_menu};
 
 /// The minimum height of the scroll bar's handle.
@@ -136,7 +136,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
         let rect = Rect::from_min_size(pos2(body.left(), top), egui::vec2(body.width(), ROW));
         if let Some(activity) = profile_tab.activity(id) {
             let focused = focused && profile_tab.table.cursor() == Some(id);
-            let line = Line { profile_tab, id, activity, index, rect, columns, focused };
+            let line = RowContext { profile_tab, id, activity, index, rect, columns, focused };
             let response = match profile_tab.gap(id) {
                 Some(gap) => gap_row::show(ui, frame, &line, &gap),
                 None => row::show(ui, frame, &line),

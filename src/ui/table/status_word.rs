@@ -10,13 +10,13 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
-use super::cell::{Line, marked, status_color};
+use super::cell::{RowContext, marked, status_color};
 
 /// How far the word may reach into the padding of the next column; the rest stays free.
 const INTO_NEXT: f32 = 6.0;
 
 /// Draws the word with its left end and its middle at `at`, in a cell that ends at `end`. Returns its rectangle.
-pub(crate) fn show(ui: &mut Ui, line: &Line<'_>, row_id: Id, at: Pos2, end: f32) -> Rect {
+pub(crate) fn show(ui: &mut Ui, line: &RowContext<'_>, row_id: Id, at: Pos2, end: f32) -> Rect {
     let status = line.activity.status();
     let ink = status_color(status, Palette::of(ui.style()));
     let most = end + INTO_NEXT - at.x;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::activity::stats::completeness;
 use crate::activity::{
-    Activities, ActivityKey, CompetingConsumer, Entry, Fact, RecoveredGaps, StatusAnswer, Timestamp,
+    Activities, ActivityKey, CompetingConsumer, Entry, Fact, OpenItemState, RecoveredGaps, Timestamp,
 };
 use crate::protocol::counted;
 use crate::ui::frame::FrameContext;
@@ -83,9 +83,9 @@ impl Completeness {
             self.undelivered = if restoring { Vec::new() } else { activities.undelivered_outcomes() };
         }
         let competing = activities.competing_consumer(&self.undelivered, now);
-        let unheard = self.undelivered.iter().filter_map(|answered| completeness::claims_since(*answered, now)).max();
+        let since = self.undelivered.iter().filter_map(|answered| completeness::claims_since(*answered, now)).max();
         self.version += u64::from(competing.is_some() != self.competing.is_some());
-        (self.competing, self.claims_from) = (competing, self.claims_from.max(unheard));
+        (self.competing, self.claims_from) = (competing, self.claims_from.max(since));
     }
 
     pub(crate) fn evaluate(&mut self, activities: &Activities, restoring: bool) {
@@ -111,9 +111,9 @@ impl Completeness {
             self.since = self.since.max(Some(end));
             for id in activities.open_across(row) {
                 match activities.answer(&ActivityKey::Command(id.clone())) {
-                    StatusAnswer::Open => _ = open.insert(id),
-                    StatusAnswer::Unknown => _ = unknown.insert(id),
-                    StatusAnswer::Settled => {}
+                    OpenItemState::Open => _ = open.insert(id),
+                    OpenItemState::Unknown => _ = unknown.insert(id),
+                    OpenItemState::Settled => {}
                 }
             }
         }

@@ -41,7 +41,7 @@ impl Activities {
     /// Upper bound of the rows that are not in memory: each has its first entry before this one.
     pub fn older_than(&self) -> Seq {
         let evictable = self.order.iter().skip(self.eviction.passed).find(|&&at| self.can_be_evicted(at));
-        evictable.map_or(Seq::FIRST_UNPERSISTED, |&at| self.place(at))
+        evictable.map_or(Seq::FIRST_UNPERSISTED, |&at| self.first_seq(at))
     }
 
     /// Adds an activity that a search found in the journal, from all of its entries. The row stays until
@@ -117,8 +117,8 @@ impl Activities {
             && let Some((place, at)) = self.eviction.late.pop_first()
         {
             remaining -= 1;
-            if self.place(at) == place && self.can_be_evicted(at) {
-                let index = self.order.partition_point(|&other| self.place(other) < place);
+            if self.first_seq(at) == place && self.can_be_evicted(at) {
+                let index = self.order.partition_point(|&other| self.first_seq(other) < place);
                 self.remove_rows(index, index + 1, 1, Self::can_be_evicted, true);
                 self.eviction.on_remove(index);
             }
@@ -187,8 +187,8 @@ impl Activities {
         if passed == 0 {
             return;
         }
-        let place = self.place(at);
-        let is_passed = self.order.get(passed).is_none_or(|&next| place < self.place(next));
+        let place = self.first_seq(at);
+        let is_passed = self.order.get(passed).is_none_or(|&next| place < self.first_seq(next));
         if is_passed && self.can_be_evicted(at) {
             self.eviction.late.insert((place, at));
             if self.eviction.late.len() > MAX_ONE_BY_ONE {
@@ -205,7 +205,7 @@ impl Activities {
 
     /// Takes a row out, but not yet out of arrival order. `to_journal` says whether its entries are in the journal.
     fn remove_row(&mut self, at: u32, to_journal: bool) {
-        let (Some(counted), Some(id), place) = (self.counted(at), self.id(at), self.place(at)) else { return };
+        let (Some(counted), Some(id), place) = (self.counted(at), self.id(at), self.first_seq(at)) else { return };
         self.counts.remove(counted.status);
         self.outcome_counts.remove(counted.outcome_source);
         if let Some(asked) = counted.checked_at {
@@ -336,7 +336,7 @@ impl Activities {
         if self.eviction.incomplete.remove(&at).is_some()
             && let Some(counted) = self.counted(at)
         {
-            let first = self.place(at);
+            let first = self.first_seq(at);
             self.eviction.rows.remove_reloaded(first, counted.outcome_source);
             if let Some(outcome) = counted.outcome {
                 self.outcomes.remove(outcome);

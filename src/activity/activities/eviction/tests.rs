@@ -10,7 +10,7 @@ use crate::activity::activities::eviction_state::Incomplete;
 use crate::activity::activities::row_id::RowId;
 use crate::activity::entry::{ActivityKey, Entry, Fact, Gap, GapCause, LocalEvent, Seq, StatusCheck};
 use crate::activity::filter::expression::Filter;
-use crate::activity::stats::completeness::StatusAnswer;
+use crate::activity::stats::completeness::OpenItemState;
 use crate::activity::stats::summary::TimeRange;
 use crate::activity::status::{Status, StatusFilter};
 use crate::activity::time::timestamp::Timestamp;
@@ -351,7 +351,7 @@ fn entries_that_were_not_restored_are_found_through_the_index() {
         if !late_before_index {
             activities.apply(&late);
         }
-        assert_eq!(activities.answer(&key("c-7")), StatusAnswer::Open, "it is only known to be in the journal");
+        assert_eq!(activities.answer(&key("c-7")), OpenItemState::Open, "it is only known to be in the journal");
         let mut incomplete = activities.take_incomplete(10);
         incomplete.sort_by_key(|incomplete| incomplete.key.id().to_owned());
         assert_eq!(incomplete.iter().map(|incomplete| incomplete.key.id()).collect::<Vec<_>>(), ["cut", "old"]);

@@ -24,7 +24,7 @@ use crate::cli::profiles::ProfileNames;
 use crate::cli::subcommand::Watch;
 use crate::journal::handle::Journal;
 use crate::journal::test_support::{export, exported};
-use crate::journal::{Export, Limits, ReadOnlyJournal};
+use crate::journal::{ExportOptions, Limits, ReadOnlyJournal};
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId};
 use crate::settings::ProfileId;
@@ -300,12 +300,12 @@ fn of_window(window: &mut Activities, now: Timestamp) -> BTreeMap<String, String
 
 fn of_export(folder: &Path, messages: bool, now: Timestamp) -> BTreeMap<String, String> {
     let export = export(messages, LIFETIME, now);
-    let lines = |export: &Export| by_begin(exported(folder, export));
+    let lines = |export: &ExportOptions| by_begin(exported(folder, export));
     if messages {
         // With `messages` a line shows what its message says; compare only the gaps, and take open rows from the other export.
-        let mut gaps = lines(&Export { filter: Filter::parse("kind:gap").unwrap(), ..export.clone() });
+        let mut gaps = lines(&ExportOptions { filter: Filter::parse("kind:gap").unwrap(), ..export.clone() });
         gaps.extend(
-            lines(&Export { messages: false, ..export })
+            lines(&ExportOptions { messages: false, ..export })
                 .into_iter()
                 .filter(|(id, _)| id.contains('-') && !id.contains(':')),
         );

@@ -106,12 +106,12 @@ impl LinkPolicy<'_> {
         if !allowed.is_empty() {
             return Ok(allowed);
         }
-        let at = if worst == NetworkZone::ThisMachine { "this machine" } else { "a private network" };
+        let at = if worst == NetworkZone::ThisMachine { "on this machine" } else { "in a private network" };
         refuse(
             LinkPermission::Private,
             format!(
-                "The link leads to {host}, which is in {at}, and the profile's API is not there: a link from a stranger \
-                 could reach what only you can reach. It was not fetched. Allow {host} if you know it."
+                "The link leads to {host} {at}, but the profile's API is not there. It was not fetched, because such a link \
+                 could reach private services. Allow {host} if you know it."
             ),
         )
     }

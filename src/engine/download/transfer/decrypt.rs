@@ -27,12 +27,12 @@ const MAX_CIPHERTEXT_SIZE: u64 = ((1 << 32) - 2) * 16;
 
 /// Why a payload was not decrypted.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotOpened {
+pub(crate) enum DecryptError {
     /// It is too short for an IV and a tag, or longer than the algorithm allows.
     #[error("it is not of the form that payloads are encrypted in")]
     NotEncrypted,
     /// The tag does not match.
-    #[error("the key is not its key, or it was changed on its way")]
+    #[error("the key is wrong, or the data was changed")]
     WrongTag,
     /// The disk failed.
     #[error("{}", crate::settings::atomic::describe_io(.0))]
@@ -45,9 +45,9 @@ pub(crate) fn decrypt(
     size: u64,
     key: &DataKey,
     mut write: impl FnMut(&[u8]) -> io::Result<()>,
-) -> Result<(), NotOpened> {
+) -> Result<(), DecryptError> {
     let length = size.checked_sub((IV_SIZE + TAG_SIZE) as u64).filter(|length| *length <= MAX_CIPHERTEXT_SIZE);
-    let length = length.ok_or(NotOpened::NotEncrypted)?;
+    let length = length.ok_or(DecryptError::NotEncrypted)?;
     process_once(file, length, key, |_plain| Ok(()), false)?;
     process_once(file, length, key, &mut write, true)
 }
@@ -59,16 +59,16 @@ fn process_once(
     key: &DataKey,
     mut write: impl FnMut(&[u8]) -> io::Result<()>,
     decrypts: bool,
-) -> Result<(), NotOpened> {
+) -> Result<(), DecryptError> {
     file.seek(SeekFrom::Start(0))?;
     let mut iv = [0_u8; IV_SIZE];
     file.read_exact(&mut iv)?;
-    let mut opening = Opening::new(key, iv);
+    let mut opening = GcmDecryptor::new(key, iv);
     let mut piece = vec![0_u8; CHUNK_SIZE];
     let mut remaining = length;
     while remaining > 0 {
         let take = usize::try_from(remaining).unwrap_or(CHUNK_SIZE).min(CHUNK_SIZE);
-        let bytes = piece.get_mut(..take).ok_or(NotOpened::NotEncrypted)?;
+        let bytes = piece.get_mut(..take).ok_or(DecryptError::NotEncrypted)?;
         file.read_exact(bytes)?;
         opening.hash(bytes);
         if decrypts {
@@ -79,17 +79,17 @@ fn process_once(
     }
     let mut tag = [0_u8; TAG_SIZE];
     file.read_exact(&mut tag)?;
-    if opening.tag(length) == tag { Ok(()) } else { Err(NotOpened::WrongTag) }
+    if opening.tag(length) == tag { Ok(()) } else { Err(DecryptError::WrongTag) }
 }
 
-struct Opening {
+struct GcmDecryptor {
     hash: GHash,
     stream: Ctr32BE<Aes256>,
     /// The first block of the key stream, which masks the tag.
     mask: [u8; TAG_SIZE],
 }
 
-impl Opening {
+impl GcmDecryptor {
     fn new(key: &DataKey, iv: [u8; IV_SIZE]) -> Self {
         let cipher = Aes256::new(key.expose().into());
         let mut hash_key = Block::<Aes256>::default();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     /// The released bytes, and the result.
-    fn opened(key: &[u8; 32], bytes: &[u8]) -> (Vec<u8>, Result<(), NotOpened>) {
+    fn opened(key: &[u8; 32], bytes: &[u8]) -> (Vec<u8>, Result<(), DecryptError>) {
         let mut released = Vec::new();
         let end = decrypt(&mut file_of(bytes), bytes.len() as u64, &DataKey::new(*key), |plain| {
             released.extend_from_slice(plain);
@@ -189,7 +189,7 @@ mod tests {
                 bytes[at] ^= 1 << bit;
             }
             let (released, end) = opened(&key, &bytes);
-            prop_assert!(matches!(end, Err(NotOpened::WrongTag)), "{end:?}");
+            prop_assert!(matches!(end, Err(DecryptError::WrongTag)), "{end:?}");
             prop_assert!(released.is_empty(), "{} bytes were released", released.len());
         }
     }
@@ -199,7 +199,7 @@ mod tests {
         let whole = sealed(&[1; 32], [2; 12], b"");
         for length in 0..whole.len() {
             let (released, end) = opened(&[1; 32], &whole[..length]);
-            assert!(matches!(end, Err(NotOpened::NotEncrypted)), "{length}: {end:?}");
+            assert!(matches!(end, Err(DecryptError::NotEncrypted)), "{length}: {end:?}");
             assert!(released.is_empty());
         }
         assert!(opened(&[1; 32], &whole).1.is_ok(), "an empty payload");

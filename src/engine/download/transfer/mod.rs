@@ -39,7 +39,7 @@ const MAX_CHUNKS_IN_FLIGHT: usize = 16;
 
 /// Where a transfer is saved, unless the operator moves it.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct TransferTarget<'a> {
     destination: &'a mut Destination,
     /// The path of the part file.
     part: PathBuf,
@@ -58,7 +58,7 @@ impl DownloadJob {
     ) -> (Result<(), DownloadError>, Option<PartFile>) {
         let (pieces, arriving) = mpsc::channel::<Bytes>(MAX_CHUNKS_IN_FLIGHT);
         let (patience, waiting) = channel::<PartFile>();
-        let mut place = Place { destination, part: part.path().to_owned(), links: opened.links.clone() };
+        let mut place = TransferTarget { destination, part: part.path().to_owned(), links: opened.links.clone() };
         let mut writer = self.context.spawner.blocking("saving a file", move || {
             let mut part = part;
             let written = waiting.write_all(arriving, CHECK_INTERVAL, &mut part);
@@ -104,7 +104,7 @@ impl DownloadJob {
         &self,
         opened: &mut OpenedDownload,
         chunks: mpsc::Sender<Bytes>,
-        place: &mut Place<'_>,
+        place: &mut TransferTarget<'_>,
         control: &mut DownloadControl,
         (meter, patience): (&mut ProgressMeter, &WriterHandle<PartFile>),
     ) -> Result<(), DownloadError> {
@@ -165,7 +165,7 @@ impl DownloadJob {
     async fn execute_command(
         &self,
         command: Result<DownloadCommand, StopReason>,
-        place: &mut Place<'_>,
+        place: &mut TransferTarget<'_>,
         total: Option<u64>,
         (patience, pieces): (&WriterHandle<PartFile>, Option<&mpsc::Sender<Bytes>>),
         control: &mut DownloadControl,

@@ -114,7 +114,7 @@ fn decrypt(part: PartFile, place: &Destination, key: &DataKey) -> Result<PartFil
         Ok(plain) => plain,
         Err(error) => return Err(Box::new((part, error.into()))),
     };
-    let opened = part.reopen().map_err(decrypt::NotOpened::from);
+    let opened = part.reopen().map_err(decrypt::DecryptError::from);
     let opened = opened.and_then(|mut file| {
         decrypt::decrypt(&mut file, part.size(), key, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes)))
     });

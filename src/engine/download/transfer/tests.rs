@@ -118,7 +118,7 @@ impl Fixture {
             let source = Source::Socket(Box::new(socket));
             let mut opened = OpenedDownload::of(source);
             let mut spot = Destination { folder: "/in".into(), name: "data.bin".into(), replace: false };
-            let mut place = Place { destination: &mut spot, part: "/in/part".into(), links: Vec::new() };
+            let mut place = TransferTarget { destination: &mut spot, part: "/in/part".into(), links: Vec::new() };
             let (pieces, _arriving) = mpsc::channel(MAX_CHUNKS_IN_FLIGHT);
             let (patience, _waiting) = channel();
             let mut meter = ProgressMeter::new(Instant::now());

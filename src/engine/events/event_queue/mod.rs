@@ -87,7 +87,7 @@ impl EventReceiver {
 
 impl fmt::Debug for EventReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Events")
+        f.write_str("EventReceiver")
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct EventSender(Arc<Shared>);
 
 impl fmt::Debug for EventSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Outbox")
+        f.write_str("EventSender")
     }
 }
 

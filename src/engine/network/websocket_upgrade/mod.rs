@@ -17,7 +17,7 @@ use crate::protocol::{redact, rest, sanitize};
 
 use super::connect_error::{HandshakeError, Refusal};
 use super::http_date::date_of;
-use super::http1::{self, Answer, HttpError};
+use super::http1::{self, HttpError, ResponseHead};
 use super::retry_after::RetryAfter;
 use super::transport::Transport;
 
@@ -27,9 +27,9 @@ const MAX_QUOTE_LENGTH: usize = 300;
 const MIN_SECRET_LENGTH: usize = 4;
 
 /// The response to an upgrade request.
-pub(crate) struct Answered {
+pub(crate) struct UpgradeResponse {
     key: String,
-    answer: Answer,
+    answer: ResponseHead,
 }
 
 /// A connection that was upgraded.
@@ -51,13 +51,13 @@ pub(crate) enum UpgradeError {
 }
 
 /// Requests the upgrade over a connected stream. The caller enforces the time limit.
-pub(crate) async fn request_upgrade(stream: Box<dyn Transport>, url: &Url) -> Result<Answered, HandshakeError> {
+pub(crate) async fn request_upgrade(stream: Box<dyn Transport>, url: &Url) -> Result<UpgradeResponse, HandshakeError> {
     let key = generate_key();
     let request = request(url, &key).map_err(|error| {
         tracing::debug!(%error, "the upgrade can't be asked for");
         HandshakeError::Address
     })?;
-    Ok(Answered { answer: http1::send(stream, request).await?, key })
+    Ok(UpgradeResponse { answer: http1::send(stream, request).await?, key })
 }
 
 fn request(url: &Url, key: &str) -> hyper::http::Result<Request<String>> {
@@ -71,7 +71,7 @@ fn request(url: &Url, key: &str) -> hyper::http::Result<Request<String>> {
         .body(String::new())
 }
 
-impl Answered {
+impl UpgradeResponse {
     /// The upgraded connection. The body of a refusal is read as far as it arrives before `until`.
     pub(crate) async fn upgraded(self, url: &Url, until: Instant) -> Result<Upgraded, UpgradeError> {
         let Self { key, answer } = self;
@@ -119,7 +119,7 @@ fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     items.filter(|item| !item.is_empty())
 }
 
-async fn refusal(answer: Answer, url: &Url, until: Instant) -> Refusal {
+async fn refusal(answer: ResponseHead, url: &Url, until: Instant) -> Refusal {
     let (status, headers) = (answer.head.status, answer.head.headers.clone());
     let onward = headers.get(LOCATION).filter(|_to| status.is_redirection()).and_then(|to| to.to_str().ok());
     let redirect_target = onward.and_then(|to| url.join(to).ok()).map(|to| to[..Position::BeforePath].to_owned());

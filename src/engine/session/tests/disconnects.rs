@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::activity::{GapCause, GapState, StatusAnswer};
+use crate::activity::{GapCause, GapState, OpenItemState};
 use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Network, Relay, Server, outcome_message};
@@ -282,7 +282,7 @@ async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
     assert_eq!(fixture.journal_store.ids().len(), 1, "a row says that it was lost");
     let gap = fixture.journal_store.gaps().pop().expect("a gap");
     assert_eq!(gap.cause, GapCause::MessageLost);
-    let state = GapState::of(&gap, (0, 0), |_| StatusAnswer::Settled);
+    let state = GapState::of(&gap, (0, 0), |_| OpenItemState::Settled);
     assert_eq!((state.is_complete(), state.meaning()), (false, "acknowledgements may be missing"));
 }
 

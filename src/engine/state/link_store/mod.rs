@@ -21,11 +21,11 @@ const MAX_REQUESTS: usize = 100_000;
 
 /// The links of a profile.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LinkStore(Arc<Mutex<Held>>);
+pub(crate) struct LinkStore(Arc<Mutex<Links>>);
 
 /// The secrets of every request.
 #[derive(Debug, Default)]
-struct Held {
+struct Links {
     requests: BTreeMap<RequestId, RequestLinks>,
     /// The requests by when they first arrived, to drop the oldest.
     by_age: BTreeMap<u64, RequestId>,
@@ -185,7 +185,7 @@ impl LinkStore {
     pub(crate) fn clear(&self) {
         let mut held = self.0.lock();
         // Used links stay known, because they can't be fetched again.
-        *held = Held { used: std::mem::take(&mut held.used), ..Held::default() };
+        *held = Links { used: std::mem::take(&mut held.used), ..Links::default() };
     }
 
     /// Whether the link of a request was taken and not put back.
@@ -285,7 +285,7 @@ pub(crate) fn secret_of(message: &Message, at: Timestamp) -> Option<RequestSecre
     Some(RequestSecret { request: request.clone(), secret, at, expires })
 }
 
-impl Held {
+impl Links {
     /// Whether the secret only repeats what was requested. A repeated `STREAM-READY` without an address can't be told from a
     /// new one. It only makes a new token ready and changes nothing else.
     fn is_repetition(&self, RequestSecret { request, secret, .. }: &RequestSecret) -> bool {

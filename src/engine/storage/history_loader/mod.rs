@@ -15,7 +15,7 @@ use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::event_queue::EventSender;
 use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
-use crate::engine::state::gaps::{PreviousRun, UnfinishedGap};
+use crate::engine::state::gaps::{PreviousRun, UnfinishedGaps};
 use crate::engine::state::interrupted_downloads::{CrashRecovery, LeftBehind, UsedBefore};
 use crate::engine::state::pending_commands::PendingCommands;
 use crate::journal::{History, JournalError, OpenActivity, ReadOnlyJournal};
@@ -62,7 +62,7 @@ pub(crate) async fn restore(
     journal_store: JournalStore,
     event_sender: EventSender,
     (live_from, rows): (Seq, usize),
-    (pending_commands, gaps_sender): (PendingCommands, oneshot::Sender<UnfinishedGap>),
+    (pending_commands, gaps_sender): (PendingCommands, oneshot::Sender<UnfinishedGaps>),
     aftermath: &mut CrashRecovery,
 ) -> Option<Older> {
     let begin =
@@ -97,14 +97,14 @@ async fn load_open(
     live_from: Seq,
     pending_commands: &PendingCommands,
     left_behind: &mut LeftBehind,
-) -> (Vec<OpenActivity>, UnfinishedGap) {
+) -> (Vec<OpenActivity>, UnfinishedGaps) {
     let open = journal_store.open_activities(profile).await.unwrap_or_else(|error| {
         let reason = NoticeReason::OpenUnreadable(error.into());
         event_sender.send_notice(Notice::new(Severity::Error, Some(profile), reason));
         Vec::new()
     });
     pending_commands.load_open(&open);
-    let mut gaps = UnfinishedGap::new();
+    let mut gaps = UnfinishedGaps::new();
     let is_wanted = |open: &&OpenActivity| open.open_state.is_left_behind() || open.open_state.is_lasting_gap();
     for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
         match journal_store.history(profile, &activity.key, None).await {

@@ -21,7 +21,7 @@ use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::runtime::clock::ClockSample;
 use crate::engine::runtime::tasks::TaskOwner;
-use crate::engine::state::gaps::{Gaps, PreviousRun, UnfinishedGap};
+use crate::engine::state::gaps::{Gaps, PreviousRun, UnfinishedGaps};
 use crate::engine::state::link_store::LinkStore;
 use crate::engine::state::pending_commands::PendingCommands;
 use crate::engine::state::session_credentials::SessionCredentials;
@@ -133,7 +133,7 @@ impl JournalWriter {
         journal_store: JournalStore,
         event_sender: EventSender,
         (pending_commands, link_store): (PendingCommands, LinkStore),
-        (previous_run, unfinished_gaps): (oneshot::Receiver<PreviousRun>, oneshot::Receiver<UnfinishedGap>),
+        (previous_run, unfinished_gaps): (oneshot::Receiver<PreviousRun>, oneshot::Receiver<UnfinishedGaps>),
         spawner: &TaskOwner,
     ) -> Self {
         // If the channel is full, the session stops reading its socket and the operator's local events wait.
@@ -229,7 +229,7 @@ struct WriterTask {
     link_store: LinkStore,
     gaps: Gaps,
     /// Receives the gaps that earlier runs left open, once the history has been read.
-    left_open: Option<oneshot::Receiver<UnfinishedGap>>,
+    left_open: Option<oneshot::Receiver<UnfinishedGaps>>,
     waiting: mpsc::Receiver<WriterMessage>,
     /// A message that was received while the journal refused, and has to wait for the entries before it.
     deferred: Option<WriterMessage>,
@@ -403,7 +403,7 @@ impl WriterTask {
     }
 
     /// Writes the ends of the gaps that earlier runs left open, once the history has been read.
-    async fn close_left_open(&mut self, unfinished_gaps: UnfinishedGap, now: Timestamp) {
+    async fn close_left_open(&mut self, unfinished_gaps: UnfinishedGaps, now: Timestamp) {
         self.left_open = None;
         for gap in unfinished_gaps {
             let entry = self.gaps.close_left_open(now, gap, self.pending_commands.open_ids());
@@ -466,10 +466,10 @@ impl WriterTask {
 }
 
 /// The gaps that earlier runs left open; none if the journal could not be read.
-async fn receive_left_open(receiver: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> UnfinishedGap {
+async fn receive_left_open(receiver: &mut Option<oneshot::Receiver<UnfinishedGaps>>) -> UnfinishedGaps {
     match receiver {
         Some(receiver) => receiver.await.unwrap_or_default(),
-        None => UnfinishedGap::new(),
+        None => UnfinishedGaps::new(),
     }
 }
 

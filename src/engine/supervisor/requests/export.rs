@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::activity::export_record::Format;
 use crate::engine::context::EngineContext;
-use crate::engine::events::action::{Action, Export};
+use crate::engine::events::action::{Action, ExportRequest};
 use crate::engine::events::event::{Event, ExportProgress, Notice, Severity};
 use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::pending_work::{complete_work, record_work};
 use crate::engine::supervisor::state::export_progress::RunningExport;
-use crate::journal::{EarlierLinks, Export as Lines, JournalError, PendingWork, ReadOnlyJournal};
+use crate::journal::{EarlierLinks, ExportOptions, JournalError, PendingWork, ReadOnlyJournal};
 use crate::settings::atomic::{NewFile, WriteError, describe_io};
 
 /// How often progress is published.
@@ -48,11 +48,11 @@ impl From<WriteError> for ExportError {
 
 impl Supervisor {
     /// Starts an export; a notice reports the result.
-    pub(crate) fn export(&mut self, wanted: Export) {
+    pub(crate) fn export(&mut self, wanted: ExportRequest) {
         if self.exporting.strong_count() > 0 {
             return self.notify(None, Severity::Warning, NoticeReason::AlreadyExporting);
         }
-        let lines = Lines {
+        let lines = ExportOptions {
             format: wanted.format,
             only: wanted.profile,
             filter: wanted.filter,
@@ -83,7 +83,7 @@ impl Supervisor {
 }
 
 /// Exports, and publishes the progress and the result.
-async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf, running: Arc<RunningExport>) {
+async fn export(context: EngineContext, lines: ExportOptions, data: PathBuf, to: PathBuf, running: Arc<RunningExport>) {
     let name = to.file_name().unwrap_or(to.as_os_str()).to_string_lossy().into_owned();
     let tell = |read| {
         let total = running.total.load(Ordering::Relaxed);
@@ -134,7 +134,7 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
 }
 
 /// Writes the lines into a file that appears once it is complete. Returns the number of lines, without a header.
-fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &RunningExport) -> Result<u64, ExportError> {
+fn write(lines: &ExportOptions, data: &Path, mut file: NewFile, running: &RunningExport) -> Result<u64, ExportError> {
     let mut archive = ReadOnlyJournal::open(data)?;
     let mut lines = lines.clone();
     for (profile, name) in archive.iter().flat_map(ReadOnlyJournal::names) {

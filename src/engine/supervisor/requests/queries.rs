@@ -12,7 +12,7 @@ use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::notice_reason::{NoMessage, NoticeReason, Unshown};
 use crate::engine::events::problem::NeedsToken;
 use crate::engine::network::rest_error::RestError;
-use crate::engine::runtime::os_open::HandOver;
+use crate::engine::runtime::os_open::OpenMode;
 use crate::engine::storage::reveal_secrets::reveal;
 use crate::engine::supervisor::Supervisor;
 use crate::journal::{History, JournalError};
@@ -233,7 +233,7 @@ impl Supervisor {
     }
 
     /// Opens a file or shows it in its folder, with the system's programs.
-    pub(crate) fn open_external(&self, path: PathBuf, how: HandOver) {
+    pub(crate) fn open_external(&self, path: PathBuf, how: OpenMode) {
         let event_sender = self.context.event_sender.clone();
         let failed =
             move |words| event_sender.send_notice(Notice::new(Severity::Error, None, NoticeReason::NotOpened(words)));

@@ -17,7 +17,7 @@ use crate::engine::events::event::ConnectionState;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::runtime::tasks::{Task, TaskOwner};
 use crate::engine::session::desired_state::{DesiredState, TargetState};
-use crate::engine::state::gaps::UnfinishedGap;
+use crate::engine::state::gaps::UnfinishedGaps;
 use crate::engine::state::link_store::LinkStore;
 use crate::engine::state::pending_commands::PendingCommands;
 use crate::engine::state::session_credentials::SessionCredentials;
@@ -64,7 +64,7 @@ pub(crate) struct ProfileState {
     /// The form of status request that its server accepts.
     pub(crate) status_method: StatusMethod,
     /// Passes the gap that the last run left to the journal writer, once the history has been read.
-    pub(crate) unfinished_gaps: Option<oneshot::Sender<UnfinishedGap>>,
+    pub(crate) unfinished_gaps: Option<oneshot::Sender<UnfinishedGaps>>,
     /// The key of its payloads, and its changes.
     pub(crate) data_key: DataKeyState,
     /// Its running downloads.

@@ -172,7 +172,7 @@ struct RowChange<'entries> {
     open_state: OpenState,
     at: Timestamp,
     /// Whether an entry of this transaction brought fetchable data.
-    brings_data: bool,
+    replaces_expiry: bool,
     /// When that data expires, if its message said so.
     expires: Option<Timestamp>,
     entries: Vec<i64>,
@@ -216,7 +216,7 @@ impl<'entries> TableChanges<'entries> {
                     before: known.map(|known| known.first),
                     open_state: known.map_or(OpenState::SETTLED, |known| known.open_state),
                     at: entry.at,
-                    brings_data: false,
+                    replaces_expiry: false,
                     expires: None,
                     entries: Vec::new(),
                 })
@@ -224,8 +224,8 @@ impl<'entries> TableChanges<'entries> {
         };
         change.open_state = change.open_state.after(&entry.key, &entry.fact);
         change.at = entry.at;
-        if brings_data(&entry.fact) {
-            (change.brings_data, change.expires) = (true, expiry_of(entry));
+        if replaces_expiry(&entry.fact) {
+            (change.replaces_expiry, change.expires) = (true, expiry_of(entry));
         }
         change.entries.push(seq);
     }
@@ -352,13 +352,13 @@ impl RowChange<'_> {
                 "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
                  WHERE first = ?1",
             )?
-            .execute((first, self.open_state.bits(), self.at.0, self.brings_data, expires, listing(&entries)))?;
+            .execute((first, self.open_state.bits(), self.at.0, self.replaces_expiry, expires, listing(&entries)))?;
         Ok(())
     }
 }
 
 /// Whether an entry brings fetchable data with its own expiry.
-fn brings_data(fact: &Fact) -> bool {
+fn replaces_expiry(fact: &Fact) -> bool {
     match fact {
         Fact::Received(Message::Data(report)) => {
             matches!(report.delivery, DataBody::Link(_) | DataBody::StreamToken(_))

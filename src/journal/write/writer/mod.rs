@@ -31,7 +31,7 @@ use super::retention::{self, Limits, Pass, PurgeStep};
 const MERGED: usize = 16_384;
 
 /// The result of opening the journal.
-pub(crate) struct Opening {
+pub(crate) struct OpenedDatabase {
     pub(crate) id: JournalId,
     /// The number of the next entry.
     pub(crate) next: Seq,
@@ -93,7 +93,7 @@ impl Writer {
         generation: Generation,
         sealing: watch::Sender<Sealing>,
         open: OpenIndex,
-    ) -> Result<(Self, Opening), JournalError> {
+    ) -> Result<(Self, OpenedDatabase), JournalError> {
         repair::finish(path)?;
         let mut writer = Self {
             path: path.to_owned(),
@@ -122,7 +122,7 @@ impl Writer {
             // A full disk must not prevent the window from opening.
             tracing::warn!(%error, "it could not be noted where this run begins");
         }
-        let opening = Opening { id: database.id, next, recovered, clock };
+        let opening = OpenedDatabase { id: database.id, next, recovered, clock };
         writer.database = Some(database);
         Ok((writer, opening))
     }

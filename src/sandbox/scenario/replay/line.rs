@@ -87,7 +87,7 @@ impl Fields {
 }
 
 /// A line that was read.
-pub(super) struct Line {
+pub(super) struct RecordedLine {
     pub(super) kind: Kind,
     id: Option<String>,
     username: String,
@@ -99,7 +99,7 @@ pub(super) struct Line {
     at: Option<Timestamp>,
 }
 
-impl Line {
+impl RecordedLine {
     /// Reads a line. The error says what is wrong with it.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let mut fields = Fields::read(text)?;

@@ -9,7 +9,7 @@ use crate::protocol::{CommandId, RequestId};
 use crate::sandbox::proxy::frames::QueuedFrame;
 use crate::sandbox::state::commands::CommandStatus;
 
-use super::line::{Kind, Line, Source};
+use super::line::{Kind, RecordedLine, Source};
 
 /// The largest frame that is made up because the recording lost it, in bytes.
 const LARGEST: usize = 16 << 20;
@@ -24,7 +24,7 @@ const INLINE: u64 = 1_000;
 const BINARY: [u8; 4] = [0, 159, 146, 150];
 
 /// What happens at a line.
-pub(super) enum Act {
+pub(super) enum ReplayAction {
     /// Clients receive a command's status.
     Command { id: CommandId, status: i64, body: Value },
     /// `request-status` has this outcome from here on; without one, it does not know the command.
@@ -35,7 +35,7 @@ pub(super) enum Act {
     Inline { request: RequestId, context: String, size: u64 },
     /// Clients receive a link.
     Link { request: RequestId, context: String },
-    /// Clients receive a bare token, which becomes a link with [`Act::Ready`].
+    /// Clients receive a bare token, which becomes a link with [`ReplayAction::Ready`].
     Token { request: RequestId, context: String },
     /// Clients hear that the stream is ready.
     Ready { request: RequestId, with_link: bool },
@@ -49,17 +49,17 @@ pub(super) enum Act {
 
 /// What was announced of requested data so far.
 #[derive(Default)]
-struct Announced {
+struct AnnouncedData {
     token: bool,
     ready: bool,
 }
 
 /// What the lines before said, by user name and request.
 #[derive(Default)]
-pub(super) struct Progress(BTreeMap<(String, String), Announced>);
+pub(super) struct Progress(BTreeMap<(String, String), AnnouncedData>);
 
 /// What a line does, after the lines before it. The error says what is wrong with it.
-pub(super) fn act_of(line: &Line, progress: &mut Progress) -> Result<Act, String> {
+pub(super) fn act_of(line: &RecordedLine, progress: &mut Progress) -> Result<ReplayAction, String> {
     match line.kind {
         Kind::Command => command(line),
         Kind::Data => {
@@ -67,17 +67,17 @@ pub(super) fn act_of(line: &Line, progress: &mut Progress) -> Result<Act, String
             data(line, announced)
         }
         Kind::Message => Ok(raw(line.message()?)),
-        Kind::Gap => Ok(Act::Gap { lasting: line.lasting()? }),
+        Kind::Gap => Ok(ReplayAction::Gap { lasting: line.lasting()? }),
     }
 }
 
-fn command(line: &Line) -> Result<Act, String> {
+fn command(line: &RecordedLine) -> Result<ReplayAction, String> {
     let id = CommandId::new(line.id()?.to_owned());
     let number = match (line.status.as_str(), line.status.strip_prefix("Unrecognised ")) {
         ("Pending", _) => 1,
         ("Succeeded", _) => 2,
         ("Failed", _) => 3,
-        ("Unknown", _) => return Ok(Act::Checked { id, outcome: None }),
+        ("Unknown", _) => return Ok(ReplayAction::Checked { id, outcome: None }),
         (_, Some(number)) => number.parse().map_err(|_unreadable| format!("{number:?} is no number of a status"))?,
         (other, None) => {
             return Err(format!(
@@ -88,33 +88,33 @@ fn command(line: &Line) -> Result<Act, String> {
     let body = body(line.text());
     Ok(match (line.source, CommandStatus::of_number(number)) {
         (Source::Enquiry, status) => {
-            Act::Checked { id, outcome: Some((status.unwrap_or(CommandStatus::Pending), body)) }
+            ReplayAction::Checked { id, outcome: Some((status.unwrap_or(CommandStatus::Pending), body)) }
         }
-        (Source::Socket | Source::Both, _) => Act::Command { id, status: number, body },
+        (Source::Socket | Source::Both, _) => ReplayAction::Command { id, status: number, body },
     })
 }
 
-fn data(line: &Line, announced: &mut Announced) -> Result<Act, String> {
+fn data(line: &RecordedLine, announced: &mut AnnouncedData) -> Result<ReplayAction, String> {
     let (request, context) = (RequestId::new(line.id()?.to_owned()), line.context.clone());
     Ok(match line.status.as_str() {
-        "Preparing" if !line.text().is_empty() => Act::Text { request, context, body: body(line.text()) },
+        "Preparing" if !line.text().is_empty() => ReplayAction::Text { request, context, body: body(line.text()) },
         "Preparing" if announced.token => {
             announced.ready = true;
-            Act::Ready { request, with_link: false }
+            ReplayAction::Ready { request, with_link: false }
         }
         "Preparing" => {
             announced.token = true;
-            Act::Token { request, context }
+            ReplayAction::Token { request, context }
         }
-        "Inline" => Act::Inline { request, context, size: inline_size(line.text())? },
+        "Inline" => ReplayAction::Inline { request, context, size: inline_size(line.text())? },
         // What became of a link is the client's doing.
         "Ready" | "Downloading" | "Saved" | "Link expired" | "Link used" | "Failed" => match announced {
-            Announced { token: true, ready: ready @ false } => {
+            AnnouncedData { token: true, ready: ready @ false } => {
                 *ready = true;
-                Act::Ready { request, with_link: false }
+                ReplayAction::Ready { request, with_link: false }
             }
-            _ if context.is_empty() => Act::Ready { request, with_link: true },
-            _ => Act::Link { request, context },
+            _ if context.is_empty() => ReplayAction::Ready { request, with_link: true },
+            _ => ReplayAction::Link { request, context },
         },
         other => {
             return Err(format!(
@@ -160,22 +160,22 @@ fn inline_size(text: &str) -> Result<u64, String> {
 }
 
 /// A message that the monitor did not recognise, could not read, or lost.
-fn raw(text: &str) -> Act {
+fn raw(text: &str) -> ReplayAction {
     if text == "A message is lost: it is not valid UTF-8" {
-        return Act::Frame(QueuedFrame::InvalidUtf8);
+        return ReplayAction::Frame(QueuedFrame::InvalidUtf8);
     }
     let lost = text.strip_prefix("A message of at least ").and_then(|rest| rest.split_once(" bytes is lost: "));
     if let Some(size) = lost.and_then(|(size, _)| size.parse::<usize>().ok()) {
-        return Act::Frame(QueuedFrame::Text("x".repeat(size.min(LARGEST))));
+        return ReplayAction::Frame(QueuedFrame::Text("x".repeat(size.min(LARGEST))));
     }
     if let Some((size, reason, raw)) = unreadable(text) {
         if reason == "binary data" {
             let bytes: Vec<u8> = BINARY.into_iter().cycle().take(size.min(LARGEST)).collect();
-            return Act::Frame(QueuedFrame::Binary(bytes));
+            return ReplayAction::Frame(QueuedFrame::Binary(bytes));
         }
-        return Act::Raw { text: raw.to_owned(), size: Some(size) };
+        return ReplayAction::Raw { text: raw.to_owned(), size: Some(size) };
     }
-    Act::Raw { text: text.to_owned(), size: None }
+    ReplayAction::Raw { text: text.to_owned(), size: None }
 }
 
 /// The parts of a text such as `25 bytes received: not JSON. {"data": this is not JSON`.

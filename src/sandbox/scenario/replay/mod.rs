@@ -29,7 +29,7 @@ use crate::sandbox::proxy::messages;
 use crate::sandbox::state::commands::CommandStatus;
 use crate::sandbox::state::profiles::ProfileId;
 
-use message::{Act, Progress};
+use message::{Progress, ReplayAction};
 
 /// The size of a payload whose size the recording does not tell.
 const PAYLOAD: u64 = 100_000;
@@ -49,7 +49,7 @@ struct Step {
     /// After the beginning. Never less than that of the step before.
     after: Duration,
     username: String,
-    act: Act,
+    act: ReplayAction,
 }
 
 /// Reads a recording. Blocks on the disk.
@@ -70,7 +70,7 @@ fn read(bytes: &[u8]) -> Result<Recording, (usize, String)> {
         if text.is_empty() {
             continue;
         }
-        let line = line::Line::read(text).map_err(|reason| (number, reason))?;
+        let line = line::RecordedLine::read(text).map_err(|reason| (number, reason))?;
         if let Some(at) = line.begins_at() {
             let began = *began.get_or_insert(at);
             after = after.max(Duration::try_from(at.duration_since(began)).unwrap_or_default());
@@ -117,7 +117,7 @@ async fn play(backend: Arc<Backend>, recording: Arc<Recording>) {
     };
     backend.hub.until_joined(&profiles).await;
     let started = backend.clock.now();
-    let mut announced = Announced::new();
+    let mut announced = UnreadyLinks::new();
     for Step { after, username, act } in &recording.steps {
         sleep_until(started + *after).await;
         let profile = backend.state().profiles.named(username);
@@ -129,41 +129,41 @@ async fn play(backend: Arc<Backend>, recording: Arc<Recording>) {
 }
 
 /// The links of bare tokens that are not ready yet, by profile and request.
-type Announced = BTreeMap<(ProfileId, String), Vec<String>>;
+type UnreadyLinks = BTreeMap<(ProfileId, String), Vec<String>>;
 
-async fn perform(backend: &Backend, profile: &ProfileId, act: &Act, announced: &mut Announced) {
+async fn perform(backend: &Backend, profile: &ProfileId, act: &ReplayAction, announced: &mut UnreadyLinks) {
     match act {
-        Act::Command { id, status, body } => {
+        ReplayAction::Command { id, status, body } => {
             if let Some(status) = CommandStatus::of_number(*status) {
                 backend.state().commands.set(id, profile, status, body.clone());
             }
             let body = unmasked(backend, profile, body);
             publish(backend, profile, &messages::numbered(id, *status, &body)).await;
         }
-        Act::Checked { id, outcome } => match outcome {
+        ReplayAction::Checked { id, outcome } => match outcome {
             Some((status, body)) => backend.state().commands.set(id, profile, *status, body.clone()),
             None => backend.state().commands.forget(id),
         },
-        Act::Text { request, context, body } => {
+        ReplayAction::Text { request, context, body } => {
             let body = unmasked(backend, profile, body);
             publish(backend, profile, &messages::data(request, context, 0, &body)).await;
         }
-        Act::Inline { request, context, size } => {
+        ReplayAction::Inline { request, context, size } => {
             let seed = backend.state().rng.u64(..);
             let body = STANDARD.encode(generate(seed, *size));
             publish(backend, profile, &messages::data_text(request, context, &body)).await;
         }
-        Act::Link { request, context } => {
+        ReplayAction::Link { request, context } => {
             let link = backend.download_link(&fresh_link(backend));
             publish(backend, profile, &messages::data_stream(request, context, &link)).await;
         }
-        Act::Token { request, context } => {
+        ReplayAction::Token { request, context } => {
             let payload = invented(backend);
             let token = backend.state().links.announce(payload, None, backend.clock.now());
             publish(backend, profile, &messages::data_stream(request, context, &token)).await;
             announced.entry((profile.clone(), request.as_str().to_owned())).or_default().push(token);
         }
-        Act::Ready { request, with_link } => {
+        ReplayAction::Ready { request, with_link } => {
             let link = with_link.then(|| backend.download_link(&fresh_link(backend)));
             let tokens = announced.remove(&(profile.clone(), request.as_str().to_owned()));
             for token in tokens.into_iter().flatten() {
@@ -171,15 +171,15 @@ async fn perform(backend: &Backend, profile: &ProfileId, act: &Act, announced: &
             }
             publish(backend, profile, &messages::stream_ready(request, &["id"], link.as_deref())).await;
         }
-        Act::Raw { text, size } => {
+        ReplayAction::Raw { text, size } => {
             let token = backend.state().profiles.newest_token(profile).map(str::to_owned);
             let text = secrets::fresh(text, token.as_deref(), *size);
             backend.publish_text(profile, QueuedFrame::Text(text).queued()).await;
         }
-        Act::Frame(frame) => {
+        ReplayAction::Frame(frame) => {
             backend.publish_text(profile, frame.clone().queued()).await;
         }
-        Act::Gap { lasting } => {
+        ReplayAction::Gap { lasting } => {
             // A client that reads nothing does not keep the gap from coming.
             if tokio::time::timeout(DELIVERING, backend.hub.until_delivered(profile)).await.is_err() {
                 tracing::warn!("a gap of the script came before all messages were delivered");

@@ -180,11 +180,11 @@ impl DownloadLine<'_> {
             right -= 8.0;
         }
         let at = pos2(layout.bar.0, middle);
-        let words = format!("No room: {} needed, {} free", bytes(needed), bytes(free));
+        let words = format!("Disk full: {} needed, {} free", bytes(needed), bytes(free));
         let text = widgets::text(ui, at, &words, TextRole::Small, palette.gap, right - at.x - 4.0);
         let sentence = format!(
-            "There is no room for {file}: {} are needed and {} are free in {}. Free some, or choose another place; the download is \
-             held open meanwhile.",
+            "Not enough disk space for {file}: {} needed, {} free in {}. Free some space or choose another folder; the download \
+             waits.",
             bytes(needed),
             bytes(free),
             sanitize(&folder.display().to_string())

@@ -5,7 +5,7 @@ pub(crate) mod line;
 
 use egui::{Rect, Stroke, Ui, pos2};
 
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::countdown;
@@ -124,7 +124,7 @@ const DOWNLOAD_ALL: &str = "Download all ready…";
 
 fn download_all(ui: &mut Ui, at: egui::Pos2, frame: &mut FrameContext) {
     if Button::new(DOWNLOAD_ALL).style(ButtonStyle::Outlined).height(20.0).at(ui, at).clicked() {
-        frame.request(UiRequest::Run(Command::DownloadAll));
+        frame.request(UiRequest::Run(UiCommand::DownloadAll));
     }
 }
 

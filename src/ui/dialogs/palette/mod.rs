@@ -7,7 +7,7 @@ pub(crate) mod show;
 
 use crate::activity::{ActivityKey, Kind, RowId};
 use crate::protocol::sanitize;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::activity_label::label_of;
@@ -22,7 +22,7 @@ const MAX_LISTED: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PaletteAction {
     /// Runs a command.
-    Run(Command),
+    Run(UiCommand),
     /// Checks what a gap left open.
     Reconcile(RowId),
     /// Shows a row and opens its details.
@@ -70,20 +70,22 @@ impl CommandPalette {
         active_tab: Option<&ProfileTab>,
         frame: &FrameContext,
     ) {
-        let profiles = (0..profile_tabs.len()).map(Command::Profile);
-        let mut commands: Vec<Entry> = Command::ALL
+        let profiles = (0..profile_tabs.len()).map(UiCommand::Profile);
+        let mut commands: Vec<Entry> = UiCommand::ALL
             .into_iter()
-            .filter(|command| !matches!(command, Command::Palette | Command::Profile(_)))
+            .filter(|command| !matches!(command, UiCommand::Palette | UiCommand::Profile(_)))
             .chain(profiles)
             .filter_map(|command| {
                 let words = match command {
-                    Command::Profile(number) => crate::ui::profile_tab::rows::tab_name(profile_tabs.get(number)?),
-                    Command::Show(status_filter) => match active_tab.filter(|profile_tab| !profile_tab.shows_form()) {
-                        Some(profile_tab) => {
-                            status_filter.accessible_name(profile_tab.activities.counts().of(status_filter))
+                    UiCommand::Profile(number) => crate::ui::profile_tab::rows::tab_name(profile_tabs.get(number)?),
+                    UiCommand::Show(status_filter) => {
+                        match active_tab.filter(|profile_tab| !profile_tab.shows_form()) {
+                            Some(profile_tab) => {
+                                status_filter.accessible_name(profile_tab.activities.counts().of(status_filter))
+                            }
+                            None => command.words(),
                         }
-                        None => command.words(),
-                    },
+                    }
                     other => other.words(),
                 };
                 Some(Entry {

@@ -4,7 +4,7 @@ use egui::text::LayoutJob;
 use egui::{Align, Color32, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use crate::protocol::sanitize;
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::profile_tab::rows::drawn_name;
@@ -221,7 +221,7 @@ fn with_typed(entry: &Entry, ink: Color32, colours: &Palette) -> LayoutJob {
     let mut job = LayoutJob::default();
     let mut run = (false, String::new());
     let hidden = match entry.action {
-        PaletteAction::Run(Command::Profile(_)) => {
+        PaletteAction::Run(UiCommand::Profile(_)) => {
             entry.words.chars().count() - drawn_name(&entry.words).chars().count()
         }
         _ => 0,

@@ -1,12 +1,18 @@
 //! The dialog `Settings`. Changes take effect at once: switches at a click, numbers when their field loses the focus, because
 //! an incomplete number could delete history.
 
+pub(crate) mod data_key;
+pub(crate) mod line;
+pub(crate) mod network;
+pub(crate) mod ready_data;
+pub(crate) mod section;
+
 use std::ops::RangeInclusive;
 
 use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, ROWS_IN_MEMORY, SCALES, Theme};
-use crate::ui::frame::commands::Command;
+use crate::ui::frame::commands::UiCommand;
 use crate::ui::frame::dialog_frame::{close_button, pane};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -15,8 +21,8 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
 use crate::ui::widgets::{self, Button, ButtonStyle};
 
-use super::network_settings::{self, Network};
-use super::settings_line::begin;
+use line::begin;
+use network::Network;
 
 /// The step of the scale, in per cent.
 pub(crate) const SCALE_STEP: u16 = 10;
@@ -179,7 +185,7 @@ pub(crate) fn show(
         }
         of_profile(ui, active_tab, frame);
         ui.add_space(8.0);
-        network_settings::show(ui, &mut form.network, &mut new);
+        network::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
         frame.request(UiRequest::ChangePreferences(form.preferences.changes_to(&new)));
@@ -192,11 +198,11 @@ pub(crate) fn show(
 fn of_profile(ui: &mut Ui, active_tab: Option<&ProfileTab>, frame: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let at = begin(ui, "Ready data");
-    let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(active_tab));
+    let (words, why_not) = (UiCommand::DataSettings.words(), UiCommand::DataSettings.why_not(active_tab));
     let press = Button::new(&words).style(ButtonStyle::Outlined).why_not(why_not);
     let response = press.at(ui, at);
     if response.clicked() {
-        frame.request(UiRequest::Run(Command::DataSettings));
+        frame.request(UiRequest::Run(UiCommand::DataSettings));
     }
     if let Some(why) = why_not {
         let beside = pos2(response.rect.right() + 12.0, at.y);

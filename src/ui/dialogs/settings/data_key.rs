@@ -104,8 +104,8 @@ pub(crate) fn show(
     ui.add_space(4.0);
     paragraph(
         ui,
-        "With a key that only you have. Nothing is written under its name before it is proved whole; what the key does not \
-         open is kept encrypted, as it came.",
+        "Uses a key that only you have. A file gets its name only after the data is verified. Data that the key can't \
+         decrypt is saved encrypted.",
     );
     if decrypt {
         known(ui, form.known, profile, frame);

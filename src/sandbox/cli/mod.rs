@@ -15,7 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::PASSWORD;
 use super::error::SandboxError;
 use super::handle::{Account, SandboxHandle, start};
-use super::options::{Options, Print};
+use super::options::{Options, OutputFormat};
 use super::runtime::open_files::raise_open_file_limit;
 
 use manual::{Document, after_help};
@@ -131,10 +131,10 @@ fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
 }
 
 /// Prints the servers' addresses and the profiles to standard output.
-fn announce(running: &SandboxHandle, print: Print) -> io::Result<()> {
+fn announce(running: &SandboxHandle, print: OutputFormat) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match print {
-        Print::Text => {
+        OutputFormat::Text => {
             writeln!(out, "Privicore sandbox")?;
             writeln!(out, "  API         {}", running.api_url())?;
             writeln!(out, "  WebSocket   {}", running.ws_url())?;
@@ -145,7 +145,7 @@ fn announce(running: &SandboxHandle, print: Print) -> io::Result<()> {
             }
             writeln!(out, "Ready. Ctrl+C stops it.")?;
         }
-        Print::Json => {
+        OutputFormat::Json => {
             let profiles: Vec<_> = running
                 .accounts()
                 .into_iter()

@@ -8,20 +8,20 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
 
-use super::settings_line::begin;
+use super::line::begin;
 
 /// The space for a sentence below a field: two lines of small text.
 const BELOW: f32 = 34.0;
 
 /// The selected kind of proxy. A typed address is kept while another kind is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ProxyKind {
     Environment,
     None,
     Address,
 }
 
-impl Kind {
+impl ProxyKind {
     const ALL: [(Self, &'static str); 3] =
         [(Self::Environment, "Environment"), (Self::None, "No proxy"), (Self::Address, "Address")];
 
@@ -37,7 +37,7 @@ impl Kind {
 /// The form's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Network {
-    kind: Kind,
+    kind: ProxyKind,
     address: String,
     authority: String,
     /// The error in the address, shown once its field loses the focus.
@@ -53,7 +53,7 @@ impl Network {
             ProxyChoice::System | ProxyChoice::None => String::new(),
         };
         Self {
-            kind: Kind::of(&preferences.proxy),
+            kind: ProxyKind::of(&preferences.proxy),
             error: preferences.proxy.url().err().map(|error| error.to_string()),
             address,
             authority: authority.map(|path| path.display().to_string()).unwrap_or_default(),
@@ -65,7 +65,7 @@ impl Network {
         let new = Self::new(after);
         if before.proxy != after.proxy {
             (self.kind, self.error) = (new.kind, new.error);
-            if new.kind == Kind::Address {
+            if new.kind == ProxyKind::Address {
                 self.address = new.address;
             }
         }
@@ -77,9 +77,9 @@ impl Network {
     /// The selected proxy; `None` if the address is invalid.
     fn choice(&mut self) -> Option<ProxyChoice> {
         let choice = match self.kind {
-            Kind::Environment => ProxyChoice::System,
-            Kind::None => ProxyChoice::None,
-            Kind::Address => ProxyChoice::Address(Address::new(&self.address)),
+            ProxyKind::Environment => ProxyChoice::System,
+            ProxyKind::None => ProxyChoice::None,
+            ProxyKind::Address => ProxyChoice::Address(Address::new(&self.address)),
         };
         self.error = choice.url().err().map(|error| error.to_string());
         self.error.is_none().then_some(choice)
@@ -89,7 +89,7 @@ impl Network {
 /// Draws the section. Choices take effect at a click, typed text when its field loses the focus or at Enter.
 pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
     let mut at = begin(ui, "Proxy");
-    for (kind, words) in Kind::ALL {
+    for (kind, words) in ProxyKind::ALL {
         let response = choice(ui, at, Mark::Radio(network.kind == kind), words, true);
         if response.clicked() {
             network.kind = kind;
@@ -102,7 +102,7 @@ pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
         }
         at.x = response.rect.right() + 16.0;
     }
-    let typing = network.kind == Kind::Address;
+    let typing = network.kind == ProxyKind::Address;
     let wrong = network.error.clone();
     let (example, purpose) =
         ("http://proxy.example.com:3128", "For the socket, REST calls and downloads; not for this computer.");
@@ -166,7 +166,7 @@ mod tests {
         network.authority = "half a pa".to_owned();
         let after = Preferences { proxy: ProxyChoice::from_text("http://p:3128"), ..before.clone() };
         network.refresh(&before, &after);
-        assert_eq!((network.kind, network.address.as_str()), (Kind::Address, "http://p:3128"));
+        assert_eq!((network.kind, network.address.as_str()), (ProxyKind::Address, "http://p:3128"));
         assert_eq!(network.authority, "half a pa");
     }
 
@@ -174,7 +174,7 @@ mod tests {
     fn an_invalid_address_is_no_choice() {
         let mut network = Network::new(&Preferences::default());
         assert_eq!(network.choice(), Some(ProxyChoice::System));
-        network.kind = Kind::Address;
+        network.kind = ProxyKind::Address;
         for address in ["", "proxy", "http://me:secret@proxy:3128"] {
             address.clone_into(&mut network.address);
             assert_eq!(network.choice(), None, "{address}");
