@@ -24,8 +24,11 @@ mod rest_answers;
 #[path = "checks/settings.rs"]
 mod settings;
 
+/// What a target does with an input.
+type Check = fn(&[u8]);
+
 /// Every fuzz target with its check.
-const CHECKS: [(&str, fn(&[u8])); 7] = [
+const CHECKS: [(&str, Check); 7] = [
     ("content_disposition", content_disposition::check),
     ("file_name", file_name::check),
     ("filter", filter::check),

@@ -1,7 +1,5 @@
 //! Simulated desktop services: those missing on the session bus, and replacements for others on a private bus.
 
-#![expect(clippy::used_underscore_binding, reason = "the methods of an interface get what D-Bus sends")]
-
 use std::collections::HashMap;
 use std::env;
 use std::fs::File;
@@ -10,6 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 use zbus::blocking::connection::Builder;
@@ -238,6 +237,8 @@ impl Backend {
 pub(crate) struct FileChooser {
     bus: Connection,
     answered: Record<()>,
+    /// Ends with its connection.
+    serving: Option<JoinHandle<()>>,
 }
 
 /// What a file chooser does with a request.
@@ -262,16 +263,15 @@ impl FileChooser {
         let calls = MessageIterator::from(&bus);
         bus.request_name("org.freedesktop.portal.Desktop")?;
         let answered = Record::default();
-        let (serving, done) = (bus.clone(), Arc::clone(&answered));
-        // Ends with its connection.
-        std::thread::spawn(move || {
+        let (replying, done) = (bus.clone(), Arc::clone(&answered));
+        let serving = std::thread::Builder::new().name("file chooser".to_owned()).spawn(move || {
             for call in calls.map_while(Result::ok) {
-                if answer(&serving, &call, reply).is_ok_and(|is_dialog| is_dialog) {
+                if answer(&replying, &call, reply).is_ok_and(|is_dialog| is_dialog) {
                     note(&done, ());
                 }
             }
-        });
-        Ok(Self { bus, answered })
+        })?;
+        Ok(Self { bus, answered, serving: Some(serving) })
     }
 
     /// Waits until this many requests for dialogs were answered, and the answers are with who asked.
@@ -300,6 +300,7 @@ impl Drop for FileChooser {
     fn drop(&mut self) {
         // The bus may have ended before.
         drop(self.bus.clone().close());
+        drop(self.serving.take().map(JoinHandle::join));
     }
 }
 

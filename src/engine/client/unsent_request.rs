@@ -29,7 +29,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Error> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::engine::client::network_config::{NetworkConfig, NetworkEnvironment};
@@ -60,13 +60,12 @@ mod tests {
         loop {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let server = tokio::spawn(close_all(listener, LAST));
-            let error = send(client.get(format!("http://{address}/"))).await.expect_err("an answer");
-            let mut end = tokio::net::TcpStream::connect(address).await.unwrap();
-            end.write_all(LAST.as_bytes()).await.unwrap();
-            drop(end);
-
-            let sent = server.await.unwrap();
+            let asking = async {
+                let error = send(client.get(format!("http://{address}/"))).await.expect_err("an answer");
+                TcpStream::connect(address).await.unwrap().write_all(LAST.as_bytes()).await.unwrap();
+                error
+            };
+            let (sent, error) = tokio::join!(close_all(listener, LAST), asking);
             assert!(sent.len() <= MAX_CONNECTIONS, "{sent:?}");
             let (last, before) = sent.split_last().expect("a connection");
             assert!(before.iter().all(|bytes| *bytes == 0), "a request that was sent is repeated: {sent:?}");

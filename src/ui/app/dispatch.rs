@@ -112,10 +112,10 @@ impl App {
             UiCommand::Theme(theme) => self.change_preferences_or_notify(|preferences| preferences.theme = theme),
             UiCommand::Larger => self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, true)),
             UiCommand::Smaller => {
-                self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, false))
+                self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, false));
             }
             UiCommand::ActualSize => {
-                self.change_preferences_or_notify(|preferences| preferences.scale = *SCALES.start())
+                self.change_preferences_or_notify(|preferences| preferences.scale = *SCALES.start());
             }
             UiCommand::Profile(number) => {
                 if let Some(profile_tab) = self.profile_tabs.get(number) {

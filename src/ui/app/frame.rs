@@ -281,7 +281,7 @@ impl App {
         }
         if let Some(competing_consumer) = profile_tab.completeness.competing() {
             bar(Panel::top("competing consumer"), theme::BAR, ui, |ui| {
-                competing_consumer::bar(ui, competing_consumer, frame)
+                competing_consumer::bar(ui, competing_consumer, frame);
             });
         }
         // The tab `All profiles` has no download lines: its rows show the progress, each profile's own tab has the lines.
