@@ -1,5 +1,7 @@
 //! `watch`: its lines, its exit conditions and its exit codes.
 
+use std::io::Read as _;
+
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Timestamp};
 use privicore_monitor::journal::Journal;
 use privicore_monitor::protocol::{Body, CommandId, CommandReport, CommandStatus, Message};
@@ -152,6 +154,28 @@ fn a_closed_pipe_ends_it_without_another_line() {
     privicore.outcome("c-2", 2, "ok");
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
     privicore.until_joined(0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_can_not_be_written_ends_it_with_a_sentence() {
+    let privicore = Privicore::start();
+    for format in [&["watch"][..], &["watch", "--json"]] {
+        // With a journal, it would print a gap before it has joined.
+        let home = Home::of(privicore.running());
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+        let mut command = home.command(format);
+        let mut watch = command.stdout(full).spawn().expect("started");
+        privicore.until_joined(1);
+        privicore.outcome("c-1", 2, "ok");
+        let ended = watch.wait().expect("ended");
+        let mut said = String::new();
+        watch.stderr.take().expect("an error output").read_to_string(&mut said).expect("text");
+        assert_eq!(ended.code(), Some(1), "{said}");
+        let last = said.lines().last().expect("a line");
+        assert!(last.ends_with("Standard output could not be written: the disk is full."), "{said}");
+        privicore.until_joined(0);
+    }
 }
 
 #[test]

@@ -58,6 +58,10 @@ impl Printer {
     pub(crate) async fn finish(self) -> Result<(), CliError> {
         let Self { lines, ended } = self;
         drop(lines);
+        if ended.is_terminated() {
+            // `stopped` has returned the outcome.
+            return Ok(());
+        }
         match tokio::time::timeout(FINISH_TIMEOUT, ended).await {
             Ok(outcome) => ignore_closed_pipe(outcome.unwrap_or(Ok(()))),
             Err(_slow) => {
