@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use privicore_monitor::{cli, sandbox};
+
 fn main() -> ExitCode {
-    privicore_monitor::sandbox::run()
+    sandbox::run(cli::signals::wait_for_end())
 }

@@ -64,9 +64,9 @@ impl Failure {
     }
 }
 
-/// Runs the program with the process's arguments. Returns 0 when a signal (SIGINT, SIGTERM) stopped it, 1 when it could not
-/// run, and 2 for wrong usage.
-pub fn run() -> ExitCode {
+/// Runs the program with the process's arguments until `end` completes, which it polls before it prints anything. Returns 0 then, 1
+/// when it could not run, and 2 for wrong usage.
+pub fn run(end: impl Future<Output = io::Result<()>>) -> ExitCode {
     let CommandLine { options, document } = match CommandLine::try_parse() {
         Ok(line) => line,
         Err(message) => {
@@ -87,7 +87,7 @@ pub fn run() -> ExitCode {
         .log_internal_errors(false)
         .init();
     raise_open_file_limit();
-    ended(Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, options)))
+    ended(Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, options, end)))
 }
 
 /// The exit code, after the failure has been printed.
@@ -111,22 +111,23 @@ fn complain(sentence: &str, code: ExitCode) -> ExitCode {
     code
 }
 
-fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
+fn serve(runtime: &Runtime, options: Options, end: impl Future<Output = io::Result<()>>) -> Result<(), Failure> {
     runtime.block_on(async {
         let (bind, print) = (options.bind, options.print);
-        // Registered before anything is printed, so that a reader of the addresses may stop the program at once.
-        let mut told_to_stop = pin!(signals().map_err(Failure::Signals)?);
+        let mut end = pin!(end);
         let running = tokio::select! {
-            () = &mut told_to_stop => return Ok(()),
+            // Polled first, so that a reader of the addresses may stop the program at once.
+            biased;
+            ended = &mut end => return ended.map_err(Failure::Signals),
             running = start(options) => running?,
         };
         if !bind.is_loopback() {
             tracing::warn!(%bind, "the sandbox can be reached from outside this machine; its passwords are known to all");
         }
         announce(&running, print).map_err(Failure::Output)?;
-        told_to_stop.await;
+        let ended = end.await;
         running.shutdown().await;
-        Ok(())
+        ended.map_err(Failure::Signals)
     })
 }
 
@@ -162,28 +163,4 @@ fn announce(running: &SandboxHandle, print: OutputFormat) -> io::Result<()> {
         }
     }
     out.flush()
-}
-
-/// Resolves at SIGINT or SIGTERM.
-#[cfg(unix)]
-fn signals() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Resolves at Ctrl+C.
-#[cfg(not(unix))]
-fn signals() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(%error, "Ctrl+C can't be listened for; the sandbox stops");
-        }
-    })
 }
