@@ -180,7 +180,7 @@ impl DownloadLine<'_> {
             right -= 8.0;
         }
         let at = pos2(layout.bar.0, middle);
-        let words = format!("Disk full: {} needed, {} free", bytes(needed), bytes(free));
+        let words = format!("Not enough space: {} needed, {} free", bytes(needed), bytes(free));
         let text = widgets::text(ui, at, &words, TextRole::Small, palette.gap, right - at.x - 4.0);
         let sentence = format!(
             "Not enough disk space for {file}: {} needed, {} free in {}. Free some space or choose another folder; the download \
