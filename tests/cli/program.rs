@@ -10,8 +10,8 @@ use privicore_monitor::settings::ProfileId;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Generous: nothing here measures speed.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
+/// Only a failing test waits this long.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(10);
 
 /// The wait between two polls. It leaves the processors to the process that is waited for.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -156,7 +156,11 @@ impl Process {
     /// The next line.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
-        let read = self.lines.as_mut().expect("an output").read_line(&mut line).expect("a line");
+        let lines = self.lines.as_mut().expect("an output");
+        if lines.buffer().is_empty() {
+            wait_for_output(lines.get_ref());
+        }
+        let read = lines.read_line(&mut line).expect("a line");
         assert!(read > 0, "it ended without a line: {}", self.said());
         line
     }
@@ -197,6 +201,19 @@ impl Process {
         self.said.take().map(|said| said.join().expect("read")).unwrap_or_default()
     }
 }
+
+/// Waits until a process has written or closed its output.
+#[cfg(unix)]
+fn wait_for_output(output: &ChildStdout) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let deadline = Timespec::try_from(DEADLINE).expect("a time");
+    let ready = poll(&mut [PollFd::new(output, PollFlags::IN)], Some(&deadline)).expect("polled");
+    assert!(ready > 0, "no output within {} s", DEADLINE.as_secs());
+}
+
+/// Does not wait: the read that follows does.
+#[cfg(not(unix))]
+fn wait_for_output(_output: &ChildStdout) {}
 
 impl Drop for Process {
     fn drop(&mut self) {
